@@ -1,0 +1,161 @@
+//! Builds both sides in the checkout of Evergreen that a soak runs in, and finds the binaries.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use fork::process;
+use fork::project::Project;
+use serde::Deserialize;
+
+use crate::interrupt::Interrupt;
+use crate::process::Group;
+use crate::protocol::Side;
+use crate::run::Workloads;
+use crate::workload::Workload;
+use crate::{Error, Result};
+
+/// How often a waiting loop looks whether cargo has ended and at the interrupt.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Builds both sides into the one target folder. `patched/` must have been assembled. Cargo reports on the terminal;
+/// both builds use their lock as it is.
+///
+/// # Errors
+/// [`Error::Build`], [`Error::NoBinary`], [`Error::Interrupted`].
+pub fn build(project: &Project, interrupt: &Interrupt) -> Result<Workloads> {
+    let upstream = ["--manifest-path", "patch/upstream/Cargo.toml"];
+    let patched = ["--package", "churn"];
+    Ok(Workloads {
+        upstream: Workload {
+            side: Side::Upstream,
+            program: binary(project, "churn-upstream", upstream, interrupt)?,
+        },
+        patched: Workload {
+            side: Side::Patched,
+            program: binary(project, "churn-patched", patched, interrupt)?,
+        },
+    })
+}
+
+/// Builds one binary and finds it by what cargo says it made.
+fn binary(
+    project: &Project,
+    name: &str,
+    package: [&str; 2],
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
+    let mut command = process::cargo();
+    command
+        .current_dir(project.root())
+        .args(["build", "--release", "--locked"])
+        .args(package)
+        // Diagnostics still come rendered to the terminal.
+        .arg("--message-format=json-render-diagnostics");
+    let mut built = None;
+    run(&mut command, interrupt, |line| {
+        built = executable(&line, name).or(built.take());
+    })?;
+    built.ok_or_else(|| Error::NoBinary {
+        command: process::display(&command),
+        name: name.into(),
+    })
+}
+
+/// Runs cargo to its end, in a group of its own so that an interrupt ends the compilers with it.
+fn run(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    on_line: impl FnMut(String) + Send,
+) -> Result<()> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut group = Group::spawn(command).map_err(|source| start_error(command, source))?;
+    let stdout = group.take_stdout();
+    let status = thread::scope(|scope| {
+        scope.spawn(|| {
+            let lines = stdout.map(|stdout| BufReader::new(stdout).lines());
+            lines
+                .into_iter()
+                .flatten()
+                .map_while(std::result::Result::ok)
+                .for_each(on_line);
+        });
+        while !group.has_ended() && !interrupt.is_set() {
+            thread::sleep(TICK);
+        }
+        // Also closes the output that the thread reads.
+        group.end()
+    });
+    match status {
+        _ if interrupt.is_set() => Err(Error::Interrupted),
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Error::Build {
+            command: process::display(command),
+            status,
+        }),
+        Err(source) => Err(start_error(command, source)),
+    }
+}
+
+fn start_error(command: &Command, source: std::io::Error) -> Error {
+    Error::Start {
+        program: command.get_program().into(),
+        source,
+    }
+}
+
+/// The path in a cargo message, where it is about the binary `name`.
+fn executable(message: &str, name: &str) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Artifact {
+        target: Target,
+        executable: PathBuf,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+        kind: Vec<String>,
+    }
+    let artifact: Artifact = serde_json::from_str(message).ok()?;
+    let fits =
+        artifact.target.name == name && artifact.target.kind.iter().any(|kind| kind == "bin");
+    fits.then_some(artifact.executable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_binary_asked_for_is_taken_from_what_cargo_says() {
+        let message = r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"churn-patched"},"executable":"/t/churn-patched"}"#;
+        assert_eq!(
+            executable(message, "churn-patched"),
+            Some("/t/churn-patched".into())
+        );
+        assert_eq!(executable(message, "churn-upstream"), None);
+        let library = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"churn-patched"},"executable":null}"#;
+        assert_eq!(executable(library, "churn-patched"), None);
+        assert_eq!(executable("   Compiling churn", "churn-patched"), None);
+    }
+
+    #[test]
+    fn a_build_that_fails_is_named_with_its_command() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 101"]);
+        let error = run(&mut command, &Interrupt::default(), drop).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the build failed: `sh -c exit 101` ended with exit status: 101"
+        );
+        let error = run(
+            &mut Command::new("no-such-cargo"),
+            &Interrupt::default(),
+            drop,
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("cannot start no-such-cargo: "), "{error}");
+    }
+}

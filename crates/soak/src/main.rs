@@ -1,0 +1,232 @@
+//! The command line of `cargo soak`: reads what is asked for, has it built, run, judged and drawn, and prints it.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context, anyhow};
+use clap::Parser;
+use fork::change::claimed_defects;
+use fork::project::Project;
+use fork::verbs::assemble;
+use soak::build;
+use soak::host::{self, Host};
+use soak::interrupt::Interrupt;
+use soak::plan::{self, Size, Wish};
+use soak::protocol::Side;
+use soak::record::Record;
+use soak::report::summary::Facts;
+use soak::report::{Summary, notes, plot, table};
+use soak::run::{self, Run, Workloads};
+use soak::workload::Workload;
+
+const AFTER_HELP: &str = "\
+Examples:
+  cargo soak --quick                             the six scenarios that show the first fixes
+  cargo soak --scenario known-peers --seed 7     one scenario, from another seed
+  cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
+  cargo soak --upstream ./before --patched ./after
+                                                 two binaries of your own that write the lines
+                                                 which `churn-patched --help` documents
+
+What it leaves: target/soak/<time>-seed<N>/ with samples.jsonl (a line a sample), summary.json,
+growth-<scenario>.svg and what each child wrote to standard error.
+
+Exit codes: 0 every scenario whose defects the changes claim fixed is flat; 1 one of them grows;
+2 cannot tell (also bad use, a failed build, a failed scenario); 130 interrupted. Ctrl-C keeps what
+was measured. If soak itself is killed, its child ends at the next line it writes.";
+
+/// Runs real nodes on the untouched and on the patched crates, side by side, and says which of them grow.
+#[derive(Debug, Parser)]
+#[command(name = "cargo soak", bin_name = "cargo soak", after_help = AFTER_HELP)]
+struct Args {
+    /// Only the fixed six scenarios, at a quarter of the events.
+    #[arg(long)]
+    quick: bool,
+
+    /// Run this scenario; may be given again. All, where none is given.
+    #[arg(long = "scenario", value_name = "NAME")]
+    scenarios: Vec<String>,
+
+    /// What the workload draws its keys and its choices from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Print the summary as JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+
+    /// Where the run's folder is made [default: target/soak in the checkout].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Build nothing; run this as the untouched side.
+    #[arg(long, value_name = "BIN", requires = "patched")]
+    upstream: Option<PathBuf>,
+
+    /// Build nothing; run this as the patched side.
+    #[arg(long, value_name = "BIN", requires = "upstream")]
+    patched: Option<PathBuf>,
+
+    /// Count this defect as fixed, instead of reading the changes; may be given again.
+    #[arg(long = "claim", value_name = "SLUG")]
+    claims: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match soak(&args) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            // A terminal that is gone is no reason to panic.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let interrupted = matches!(error.downcast_ref(), Some(soak::Error::Interrupted));
+            ExitCode::from(if interrupted { 130 } else { 2 })
+        }
+    }
+}
+
+fn soak(args: &Args) -> anyhow::Result<u8> {
+    let here = env::current_dir().context("cannot tell the current folder")?;
+    let project = Project::discover(&here);
+    let (workloads, interrupt) = prepare(args, &project)?;
+    let claimed: BTreeSet<_> = match (&project, args.claims.as_slice()) {
+        (Ok(project), []) => claimed_defects(project)?,
+        (_, claims) => claims.iter().cloned().collect(),
+    };
+    let digests = host::digests(&workloads.upstream.program, &workloads.patched.program)?;
+    let listed = workloads.upstream.list(&interrupt)?;
+    plan::agree(&listed, &workloads.patched.list(&interrupt)?)?;
+    let wish = wish(args);
+    let jobs = plan::plan(&listed, &wish)?;
+
+    let root = project.as_ref().map_or(&*here, Project::root);
+    let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
+    let mut record = Record::create(&out, SystemTime::now(), wish.seed)?;
+    let began = Instant::now();
+    let run = run::run(jobs, &workloads, &mut record, &interrupt);
+    let facts = Facts {
+        id: record.id().into(),
+        seed: wish.seed,
+        size: wish.size,
+        replay: replay(args),
+        host: Host::here(),
+        digests,
+        claimed,
+        took: began.elapsed(),
+    };
+    let summary = Summary::new(&run, facts);
+    let json = serde_json::to_string_pretty(&summary)? + "\n";
+    // Printed first: a full disk must not keep the result from the user.
+    print(args, &summary, &json, &record);
+    leave(record, &run, &summary, &json)?;
+    Ok(summary.exit_code)
+}
+
+/// The two binaries, built if need be; from here on Ctrl-C is ours to answer.
+fn prepare(args: &Args, project: &fork::Result<Project>) -> anyhow::Result<(Workloads, Interrupt)> {
+    let listen = || Interrupt::on_signals().context("cannot listen for Ctrl-C");
+    if let Some(own) = own_binaries(args)? {
+        return Ok((own, listen()?));
+    }
+    let project = project
+        .as_ref()
+        .map_err(|error| anyhow!("{error}, or name two binaries with --upstream and --patched"))?;
+    // Before Ctrl-C is ours: assembling is all or nothing, and may be cut off anywhere.
+    assemble::ensure(project)?;
+    let interrupt = listen()?;
+    Ok((build::build(project, &interrupt)?, interrupt))
+}
+
+/// The binaries that the user named, if any.
+fn own_binaries(args: &Args) -> anyhow::Result<Option<Workloads>> {
+    let (Some(upstream), Some(patched)) = (&args.upstream, &args.patched) else {
+        return Ok(None);
+    };
+    let workload = |side, program: &Path| {
+        let program = program
+            .canonicalize()
+            .with_context(|| format!("--{side} {}", program.display()))?;
+        anyhow::Ok(Workload { side, program })
+    };
+    Ok(Some(Workloads {
+        upstream: workload(Side::Upstream, upstream)?,
+        patched: workload(Side::Patched, patched)?,
+    }))
+}
+
+fn wish(args: &Args) -> Wish {
+    Wish {
+        scenarios: args.scenarios.clone(),
+        size: if args.quick { Size::Quick } else { Size::Full },
+        seed: args.seed,
+    }
+}
+
+/// The command that repeats the run.
+fn replay(args: &Args) -> String {
+    let mut words = vec!["cargo soak".to_owned()];
+    if args.quick {
+        words.push("--quick".into());
+    }
+    words.push(format!("--seed {}", args.seed));
+    words.extend(
+        args.scenarios
+            .iter()
+            .map(|name| format!("--scenario {name}")),
+    );
+    let binaries = [("upstream", &args.upstream), ("patched", &args.patched)];
+    words.extend(binaries.into_iter().filter_map(|(name, path)| {
+        let path = path.as_ref()?;
+        Some(format!("--{name} {}", path.display()))
+    }));
+    words.extend(args.claims.iter().map(|slug| format!("--claim {slug}")));
+    words.join(" ")
+}
+
+/// Prints the result. A reader that is gone is no reason to fail: the files are still to be written.
+fn print(args: &Args, summary: &Summary, json: &str, record: &Record) {
+    let mut out = io::stdout().lock();
+    let text = if args.json {
+        json.to_owned()
+    } else {
+        let coloured =
+            out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let mut text = format!("\n{}\n\n", table::table(summary, coloured));
+        for note in notes::notes(summary) {
+            text.push_str(&format!("  {note}\n"));
+        }
+        text.push_str(&format!(
+            "\nresult: {}\nfiles:  {}\nreplay: {}\n",
+            notes::result(summary),
+            from_here(record.dir()).display(),
+            summary.replay
+        ));
+        text
+    };
+    let _ = out.write_all(text.as_bytes());
+}
+
+/// The path as one would type it: relative where it lies below the current folder.
+fn from_here(path: &Path) -> &Path {
+    let here = env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path)
+}
+
+/// Leaves summary and plots beside the samples.
+fn leave(record: Record, run: &Run, summary: &Summary, json: &str) -> soak::Result<()> {
+    record.file("summary.json", json)?;
+    let caption = format!("cargo soak · seed {} · {}", summary.seed, summary.started);
+    for (row, measured) in summary.scenarios.iter().zip(&run.measured) {
+        let samples = [Side::Upstream, Side::Patched]
+            .map(|side| measured.of(side).map_or(&[][..], |ran| &ran.samples));
+        let svg = plot::svg(row, samples, &caption)?;
+        record.file(&format!("growth-{}.svg", row.name), &svg)?;
+    }
+    record.check()
+}

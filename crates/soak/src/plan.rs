@@ -1,0 +1,252 @@
+//! Which scenarios run, how large, in what order, and how long each may take: decided before anything is started.
+
+use std::time::Duration;
+
+use crate::protocol::{Scenario, Side};
+use crate::{Error, Result};
+
+/// The scenarios of a quick run. Fixed, so that its time stays what it is while the workload learns more.
+pub const QUICK: [&str; 6] = [
+    "known-peers",
+    "gossip-locks",
+    "peer-churn",
+    "lonely-bootstrap",
+    "topic-churn",
+    "gossip-messages",
+];
+
+/// How many times the events of a quick run a full one has.
+const FULL_FACTOR: u32 = 4;
+
+/// How many times its own estimate a scenario may take before it is killed. A workload ends itself at four times.
+const TOTAL_FACTOR: u32 = 5;
+
+/// How many times its own estimate a scenario may write nothing before it counts as hung.
+const QUIET_FACTOR: u32 = 2;
+
+/// What the user asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Only these scenarios; empty: all of the size.
+    pub scenarios: Vec<String>,
+    pub size: Size,
+    pub seed: u64,
+}
+
+/// How large a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// The scenarios in [`QUICK`], at their quick sizes.
+    Quick,
+    /// Every scenario, at four times its quick size.
+    Full,
+}
+
+/// One scenario to run, once a side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    pub scenario: Scenario,
+    pub seed: u64,
+    pub events: u64,
+    pub samples: u64,
+    pub limits: Limits,
+}
+
+/// How long a child may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// In all.
+    pub total: Duration,
+    /// Without writing a line.
+    pub quiet: Duration,
+}
+
+/// The jobs that the wish comes to, in the order in which the workload lists its scenarios.
+///
+/// # Errors
+/// [`Error::UnknownScenario`] with the scenarios there are.
+pub fn plan(listed: &[Scenario], wish: &Wish) -> Result<Vec<Job>> {
+    for name in &wish.scenarios {
+        if !listed.iter().any(|scenario| &scenario.name == name) {
+            return Err(Error::UnknownScenario {
+                name: name.clone(),
+                known: names(listed),
+            });
+        }
+    }
+    // Another workload than ours has none of the fixed six; a quick run of it is all of it.
+    let ours = listed
+        .iter()
+        .any(|scenario| QUICK.contains(&&*scenario.name));
+    let wanted = |scenario: &&Scenario| match (wish.scenarios.as_slice(), wish.size) {
+        ([], Size::Quick) if ours => QUICK.contains(&&*scenario.name),
+        ([], _) => true,
+        (chosen, _) => chosen.contains(&scenario.name),
+    };
+    Ok(listed
+        .iter()
+        .filter(wanted)
+        .map(|scenario| job(scenario, wish))
+        .collect())
+}
+
+/// Checks that both sides offer the same, and says in one line where they do not.
+///
+/// # Errors
+/// [`Error::ListsDiffer`].
+pub fn agree(upstream: &[Scenario], patched: &[Scenario]) -> Result<()> {
+    let (left, right) = (names(upstream), names(patched));
+    if left != right {
+        return Err(Error::ListsDiffer(format!(
+            "upstream has {left}; patched has {right}"
+        )));
+    }
+    match upstream
+        .iter()
+        .zip(patched)
+        .find(|(left, right)| left != right)
+    {
+        Some((scenario, _)) => Err(Error::ListsDiffer(format!(
+            "they describe {} differently",
+            scenario.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The side of each of a job's two runs. The order alternates from job to job, so that neither side always meets the
+/// cooler or the busier machine.
+pub fn order(job: usize) -> [Side; 2] {
+    if job.is_multiple_of(2) {
+        [Side::Upstream, Side::Patched]
+    } else {
+        [Side::Patched, Side::Upstream]
+    }
+}
+
+fn job(scenario: &Scenario, wish: &Wish) -> Job {
+    let factor = match wish.size {
+        Size::Quick => 1,
+        Size::Full => FULL_FACTOR,
+    };
+    let estimate = Duration::from_secs_f64(scenario.quick.seconds_max) * factor;
+    Job {
+        scenario: scenario.clone(),
+        seed: wish.seed,
+        events: scenario.quick.events.saturating_mul(factor.into()),
+        samples: scenario.quick.samples,
+        limits: Limits {
+            total: estimate * TOTAL_FACTOR,
+            quiet: estimate * QUIET_FACTOR,
+        },
+    }
+}
+
+fn names(scenarios: &[Scenario]) -> String {
+    let names: Vec<_> = scenarios
+        .iter()
+        .map(|scenario| scenario.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol;
+
+    fn listed(names: &[&str]) -> Vec<Scenario> {
+        let scenario = |name: &&str| Scenario {
+            name: (*name).into(),
+            about: "does something".into(),
+            event: "thing done".into(),
+            defects: vec!["a-defect".into()],
+            quick: protocol::Size {
+                events: 1000,
+                samples: 40,
+                seconds_max: 3.0,
+            },
+            budget_bytes_per_event: 8.0,
+        };
+        names.iter().map(scenario).collect()
+    }
+
+    fn planned(names: &[&str], chosen: &[&str], size: Size) -> Vec<String> {
+        let wish = Wish {
+            scenarios: chosen.iter().map(|name| (*name).to_owned()).collect(),
+            size,
+            seed: 1,
+        };
+        let jobs = plan(&listed(names), &wish).unwrap();
+        jobs.into_iter().map(|job| job.scenario.name).collect()
+    }
+
+    #[test]
+    fn a_quick_run_stays_the_fixed_six_and_a_full_one_takes_all() {
+        let names = ["known-peers", "added-later", "topic-churn"];
+        assert_eq!(
+            planned(&names, &[], Size::Quick),
+            ["known-peers", "topic-churn"]
+        );
+        assert_eq!(planned(&names, &[], Size::Full), names);
+        assert_eq!(
+            planned(&names, &["added-later"], Size::Quick),
+            ["added-later"]
+        );
+        assert_eq!(planned(&["your-own"], &[], Size::Quick), ["your-own"]);
+    }
+
+    #[test]
+    fn an_unknown_scenario_is_named_with_those_there_are() {
+        let wish = Wish {
+            scenarios: vec!["know-peers".into()],
+            size: Size::Full,
+            seed: 1,
+        };
+        let error = plan(&listed(&["known-peers", "topic-churn"]), &wish).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no scenario `know-peers`; expected one of: known-peers, topic-churn"
+        );
+    }
+
+    #[test]
+    fn a_full_run_has_four_times_the_events_and_the_time() {
+        let job_of = |size| {
+            let wish = Wish {
+                scenarios: vec![],
+                size,
+                seed: 9,
+            };
+            plan(&listed(&["known-peers"]), &wish).unwrap().remove(0)
+        };
+        let (quick, full) = (job_of(Size::Quick), job_of(Size::Full));
+        assert_eq!((quick.events, quick.limits.total.as_secs()), (1000, 15));
+        assert_eq!((full.events, full.limits.total.as_secs()), (4000, 60));
+        assert_eq!(
+            (full.samples, full.seed, full.limits.quiet.as_secs()),
+            (40, 9, 24)
+        );
+    }
+
+    #[test]
+    fn the_order_of_sides_alternates() {
+        assert_eq!(order(0), [Side::Upstream, Side::Patched]);
+        assert_eq!(order(1), [Side::Patched, Side::Upstream]);
+    }
+
+    #[test]
+    fn sides_that_differ_in_name_or_size_do_not_agree() {
+        let one = listed(&["a", "b"]);
+        assert!(agree(&one, &one).is_ok());
+        let error = agree(&one, &listed(&["a"])).unwrap_err().to_string();
+        assert!(
+            error.contains("upstream has a, b; patched has a;"),
+            "{error}"
+        );
+        let mut other = one.clone();
+        other[1].quick.events += 1;
+        let error = agree(&one, &other).unwrap_err().to_string();
+        assert!(error.contains("they describe b differently"), "{error}");
+    }
+}

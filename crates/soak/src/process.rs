@@ -1,0 +1,75 @@
+//! A child in a process group of its own, so that it can be ended with everything it started.
+//!
+//! Ctrl-C on a terminal reaches only our own group; a child hears of it through us. Where we are killed ourselves
+//! (SIGKILL), the child's standard output closes, and a workload ends at its next line.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdout, Command, ExitStatus};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+/// A running child and its process group. Dropping it ends both.
+#[derive(Debug)]
+pub struct Group {
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Group {
+    /// Starts `command` in a group of its own.
+    ///
+    /// # Errors
+    /// Where the program is not there or cannot be run.
+    pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        let child = command.process_group(0).spawn()?;
+        Ok(Self {
+            child,
+            status: None,
+        })
+    }
+
+    /// The child's standard output, once, where it was piped.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Whether the child has ended. It is not reaped, so that its group's number cannot have been given to another.
+    pub fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // An error means that there is nothing to wait for.
+        self.status.is_some() || !matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None))
+    }
+
+    /// Kills what is left of the group, child and grandchildren. A child that has ended keeps its exit status.
+    pub fn kill(&self) {
+        if self.status.is_none() {
+            // Fails only where the whole group is gone already.
+            let _ = kill_process_group(self.pid(), Signal::KILL);
+        }
+    }
+
+    /// Kills what is left of the group and gives back how the child ended. May be called twice.
+    ///
+    /// # Errors
+    /// Where the system cannot wait for the child.
+    pub fn end(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        self.kill();
+        let status = self.child.wait()?;
+        self.status = Some(status);
+        Ok(status)
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}

@@ -1,0 +1,133 @@
+//! Under the table: what a row means in a sentence, where it does not speak for itself.
+
+use super::summary::{ScenarioSummary, SideSummary, Summary};
+use super::units;
+use crate::protocol::Side;
+use crate::verdict::{Trend, Verdict};
+
+/// A sentence for each row that needs one, in the order of the table.
+pub fn notes(summary: &Summary) -> Vec<String> {
+    let mut notes: Vec<_> = summary.scenarios.iter().flat_map(of_scenario).collect();
+    if summary.interrupted {
+        notes.push(
+            "interrupted: what was measured until then is kept; the rest is not judged".into(),
+        );
+    }
+    notes
+}
+
+/// What the run as a whole says, in one line.
+pub fn result(summary: &Summary) -> &'static str {
+    let claimed = summary
+        .scenarios
+        .iter()
+        .any(|row| row.verdict != Verdict::Open);
+    match summary.exit_code {
+        0 if claimed => "every scenario whose defects the changes claim fixed is flat",
+        0 => "no scenario here is claimed fixed, so there was nothing to judge",
+        1 => "a scenario whose defects the changes claim fixed grows",
+        130 => "interrupted",
+        _ => "cannot tell",
+    }
+}
+
+fn of_scenario(row: &ScenarioSummary) -> Vec<String> {
+    let name = &row.name;
+    match row.verdict {
+        Verdict::Fixed | Verdict::Stopped => vec![],
+        Verdict::Grows => vec![format!(
+            "{name} grows on the patched side by {}, though {} fixed",
+            interval(row.patched.as_ref(), row),
+            are(&row.defects, "said to be")
+        )],
+        Verdict::NotShown => vec![format!(
+            "{name} does not clearly grow on the untouched side either ({}): this run does not show that {} fixed",
+            interval(row.upstream.as_ref(), row),
+            are(&row.defects, "")
+        )],
+        Verdict::CannotTell => vec![format!(
+            "{name}: cannot tell whether the patched side grows ({}); more events may decide",
+            interval(row.patched.as_ref(), row)
+        )],
+        Verdict::Open => vec![open(row)],
+        Verdict::Failed => [Side::Upstream, Side::Patched]
+            .into_iter()
+            .filter_map(|side| Some((side, row.of(side)?.failure.as_ref()?)))
+            .map(|(side, failure)| format!("{name} on {side} {failure}"))
+            .collect(),
+    }
+}
+
+fn open(row: &ScenarioSummary) -> String {
+    let trends = [&row.upstream, &row.patched]
+        .map(|side| side.as_ref().map_or(Trend::CannotTell, |side| side.trend));
+    let how = match trends {
+        [Trend::Grows, Trend::Grows] => "grows on both sides",
+        [_, Trend::Grows] => "grows on the patched side only",
+        [Trend::Grows, Trend::Flat] => {
+            "grows on the untouched side only, though the patched one is not said to be"
+        }
+        [Trend::Flat, Trend::Flat] => "grows on neither side at this size",
+        [_, Trend::Flat] => "is flat on the patched side",
+        [_, Trend::CannotTell] => "may grow on the patched side",
+    };
+    if row.defects.is_empty() {
+        return format!(
+            "{} {how}: it names no defect, so it counts neither way",
+            row.name
+        );
+    }
+    format!(
+        "{} {how}: {} open (docs/DEFECTS.md)",
+        row.name,
+        are(&row.open, "")
+    )
+}
+
+/// "6.0 B to 12 B an event, over 30 samples; the budget is 8.0 B".
+fn interval(side: Option<&SideSummary>, row: &ScenarioSummary) -> String {
+    let budget = units::bytes(row.budget_bytes_per_event);
+    match side.and_then(|side| side.heap_growth) {
+        Some(growth) => format!(
+            "{} to {} an event over {} samples; the budget is {budget}",
+            units::bytes(growth.lower),
+            units::bytes(growth.upper),
+            growth.points
+        ),
+        None => format!(
+            "fewer than {} samples after the warm-up; the budget is {budget}",
+            crate::stats::POINTS_MIN
+        ),
+    }
+}
+
+/// "a is", "a and b are", with what follows the verb.
+fn are(slugs: &[String], then: &str) -> String {
+    let verb = if slugs.len() == 1 { "is" } else { "are" };
+    let names = match slugs {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        _ => slugs.concat(),
+    };
+    format!("{names} {verb} {then}").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_defects_are_named_as_one_would() {
+        let slugs = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(are(&slugs(&["a"]), ""), "a is");
+        assert_eq!(
+            are(&slugs(&["a", "b"]), "said to be"),
+            "a and b are said to be"
+        );
+        assert_eq!(are(&slugs(&["a", "b", "c"]), ""), "a, b and c are");
+    }
+}

@@ -1,0 +1,242 @@
+//! The result of a run as data: what `summary.json` holds, and what table, notes and plots are made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::spark;
+use crate::host::Host;
+use crate::plan::{Job, Size};
+use crate::protocol::{Sample, Side};
+use crate::run::{Measured, Run};
+use crate::stats::Growth;
+use crate::verdict::{Ended, Trend, Verdict, exit_code, is_claimed, judge, trend};
+use crate::workload::{Ending, SideRun};
+
+/// Raised when a field changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// A whole run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    pub schema: u32,
+    pub run: String,
+    /// RFC 3339, UTC.
+    pub started: String,
+    /// How long the soak itself took, without building.
+    pub seconds: f64,
+    pub seed: u64,
+    pub quick: bool,
+    pub interrupted: bool,
+    pub exit_code: u8,
+    /// The command that repeats it.
+    pub replay: String,
+    pub host: Host,
+    pub upstream: Build,
+    pub patched: Build,
+    pub scenarios: Vec<ScenarioSummary>,
+}
+
+/// One of the two binaries.
+#[derive(Debug, Clone, Serialize)]
+pub struct Build {
+    pub sha256: String,
+    /// The measured crates, as the workload names them.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// One scenario.
+#[derive(Debug, Clone, Serialize)]
+pub struct ScenarioSummary {
+    pub name: String,
+    pub about: String,
+    pub event: String,
+    pub events: u64,
+    pub budget_bytes_per_event: f64,
+    pub defects: Vec<String>,
+    /// Those of the defects that no change in a series claims to fix.
+    pub open: Vec<String>,
+    pub verdict: Verdict,
+    /// Missing where it was not reached.
+    pub upstream: Option<SideSummary>,
+    pub patched: Option<SideSummary>,
+}
+
+/// One side of a scenario.
+#[derive(Debug, Clone, Serialize)]
+pub struct SideSummary {
+    pub ending: EndingWord,
+    /// What went wrong, in one line.
+    pub failure: Option<String>,
+    pub seconds: f64,
+    pub samples: usize,
+    /// Samples before this many events are not part of the growth.
+    pub warmup_events: Option<u64>,
+    /// Live heap, in bytes per event.
+    pub heap_growth: Option<Growth>,
+    pub trend: Trend,
+    /// Live heap over events, on one scale with the other side. Empty for a run that failed.
+    pub spark: String,
+}
+
+/// How a side ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndingWord {
+    Done,
+    Failed,
+    Interrupted,
+}
+
+/// What a summary needs to know beside the run itself.
+#[derive(Debug)]
+pub struct Facts {
+    pub id: String,
+    pub seed: u64,
+    pub size: Size,
+    pub replay: String,
+    pub host: Host,
+    /// The SHA-256 of the two binaries.
+    pub digests: (String, String),
+    /// The defects that changes claim fixed.
+    pub claimed: BTreeSet<String>,
+    pub took: Duration,
+}
+
+impl Summary {
+    /// Judges the run.
+    pub fn new(run: &Run, facts: Facts) -> Self {
+        let scenarios: Vec<_> = run
+            .measured
+            .iter()
+            .map(|measured| ScenarioSummary::new(measured, &facts.claimed))
+            .collect();
+        let verdicts: Vec<_> = scenarios.iter().map(|scenario| scenario.verdict).collect();
+        let build = |side, sha256| Build {
+            sha256,
+            versions: versions(run, side),
+        };
+        Self {
+            schema: SCHEMA,
+            run: facts.id,
+            started: humantime::format_rfc3339_seconds(run.started).to_string(),
+            seconds: facts.took.as_secs_f64(),
+            seed: facts.seed,
+            quick: facts.size == Size::Quick,
+            interrupted: run.interrupted,
+            exit_code: exit_code(&verdicts, run.interrupted),
+            replay: facts.replay,
+            host: facts.host,
+            upstream: build(Side::Upstream, facts.digests.0),
+            patched: build(Side::Patched, facts.digests.1),
+            scenarios,
+        }
+    }
+}
+
+impl ScenarioSummary {
+    fn new(measured: &Measured, claimed: &BTreeSet<String>) -> Self {
+        let Job {
+            scenario, events, ..
+        } = &measured.job;
+        let budget = scenario.budget_bytes_per_event;
+        let [upstream, patched] = [Side::Upstream, Side::Patched]
+            .map(|side| measured.of(side).map(|ran| (ran, judged_heap(ran))));
+        // What stays within the budget over the whole run must not fill the cell.
+        let full = [&upstream, &patched]
+            .into_iter()
+            .flatten()
+            .map(|(_, points)| spark::range(points))
+            .fold(budget * *events as f64, f64::max);
+        let [upstream, patched] = [upstream, patched].map(|side| {
+            side.map(|(ran, points)| {
+                SideSummary::new(ran, budget, spark::line(&points, *events, full))
+            })
+        });
+        let ended =
+            |side: &Option<SideSummary>| side.as_ref().map_or(Ended::Stopped, SideSummary::ended);
+        Self {
+            name: scenario.name.clone(),
+            about: scenario.about.clone(),
+            event: scenario.event.clone(),
+            events: *events,
+            budget_bytes_per_event: budget,
+            defects: scenario.defects.clone(),
+            open: scenario
+                .defects
+                .iter()
+                .filter(|defect| !claimed.contains(*defect))
+                .cloned()
+                .collect(),
+            verdict: judge(
+                is_claimed(&scenario.defects, claimed),
+                ended(&upstream),
+                ended(&patched),
+            ),
+            upstream,
+            patched,
+        }
+    }
+
+    /// One side.
+    pub fn of(&self, side: Side) -> Option<&SideSummary> {
+        match side {
+            Side::Upstream => self.upstream.as_ref(),
+            Side::Patched => self.patched.as_ref(),
+        }
+    }
+}
+
+impl SideSummary {
+    fn new(ran: &SideRun, budget: f64, spark: String) -> Self {
+        let (ending, failure) = match &ran.ending {
+            Ending::Done => (EndingWord::Done, None),
+            Ending::Failed(failure) => (EndingWord::Failed, Some(failure.to_string())),
+            Ending::Interrupted => (EndingWord::Interrupted, None),
+        };
+        let heap_growth = ran.growth_of(|sample| sample.heap_bytes);
+        Self {
+            ending,
+            failure,
+            seconds: ran.elapsed.as_secs_f64(),
+            samples: ran.samples.len(),
+            warmup_events: ran.hello.as_ref().map(|hello| hello.warmup_events),
+            heap_growth,
+            trend: trend(heap_growth.as_ref(), budget),
+            spark,
+        }
+    }
+
+    fn ended(&self) -> Ended {
+        match self.ending {
+            EndingWord::Done => Ended::Whole(self.trend),
+            EndingWord::Failed => Ended::Failed,
+            EndingWord::Interrupted => Ended::Stopped,
+        }
+    }
+}
+
+/// Live heap over events of a run that counts: a failed one is missing, and must not look flat.
+fn judged_heap(ran: &SideRun) -> Vec<(u64, f64)> {
+    match ran.ending {
+        Ending::Failed(_) => Vec::new(),
+        Ending::Done | Ending::Interrupted => heap(&ran.samples),
+    }
+}
+
+/// Live heap over events, where it was measured.
+pub(super) fn heap(samples: &[Sample]) -> Vec<(u64, f64)> {
+    samples
+        .iter()
+        .filter_map(|sample| Some((sample.events, sample.heap_bytes? as f64)))
+        .collect()
+}
+
+fn versions(run: &Run, side: Side) -> BTreeMap<String, String> {
+    run.measured
+        .iter()
+        .filter_map(|measured| measured.of(side)?.hello.as_ref())
+        .flat_map(|hello| hello.versions.clone())
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! The one table: a row a scenario, growth of live heap per event on both sides, and what it means.
+
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
+};
+
+use super::summary::{ScenarioSummary, SideSummary, Summary};
+use super::{spark, units};
+use crate::verdict::{Trend, Verdict};
+
+const TITLE: &str = "Live heap: growth per event after the warm-up, and its course over the events";
+
+/// A rule under the header and no other line.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Draws the table. `coloured`: mark the verdicts; they read the same without.
+pub fn table(summary: &Summary, coloured: bool) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(vec![
+            Cell::new("scenario"),
+            right("events"),
+            right("upstream"),
+            Cell::new(""),
+            right("patched"),
+            Cell::new(""),
+            Cell::new("verdict"),
+        ]);
+    for row in &summary.scenarios {
+        table.add_row(vec![
+            Cell::new(&row.name),
+            right(units::count(row.events)),
+            growth(row.upstream.as_ref()),
+            line(row.upstream.as_ref()),
+            growth(row.patched.as_ref()),
+            line(row.patched.as_ref()),
+            verdict(row),
+        ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    if coloured {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    format!("{TITLE}\n\n{}", table.trim_fmt())
+}
+
+/// The verdict in a word or two.
+pub fn word(row: &ScenarioSummary) -> &'static str {
+    match (row.verdict, row.patched.as_ref().map(|side| side.trend)) {
+        (Verdict::Fixed, _) => "fixed: flat",
+        (Verdict::Grows, _) => "GROWS",
+        (Verdict::NotShown, _) => "not shown",
+        (Verdict::CannotTell, _) => "cannot tell",
+        (Verdict::Open, Some(Trend::Flat)) => "open: flat",
+        (Verdict::Open, Some(Trend::Grows)) => "open: grows",
+        (Verdict::Open, _) => "open: cannot tell",
+        (Verdict::Failed, _) => "failed",
+        (Verdict::Stopped, _) => "stopped",
+    }
+}
+
+fn verdict(row: &ScenarioSummary) -> Cell {
+    let cell = Cell::new(word(row));
+    match row.verdict {
+        Verdict::Fixed => cell.fg(Color::Green),
+        Verdict::Grows => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+        Verdict::Failed => cell.fg(Color::Red),
+        Verdict::NotShown | Verdict::CannotTell | Verdict::Stopped => cell.fg(Color::Yellow),
+        Verdict::Open => cell,
+    }
+}
+
+/// Missing is a dash, never a zero.
+fn growth(side: Option<&SideSummary>) -> Cell {
+    let growth = side.and_then(|side| side.heap_growth);
+    right(growth.map_or_else(|| "–".into(), |growth| units::bytes(growth.per_event)))
+}
+
+fn line(side: Option<&SideSummary>) -> Cell {
+    // Padded, so that the column keeps its width when every run in it failed.
+    let spark = side.map_or("", |side| &side.spark);
+    Cell::new(format!("{spark:<width$}", width = spark::WIDTH))
+}
+
+fn right(text: impl ToString) -> Cell {
+    Cell::new(text.to_string()).set_alignment(CellAlignment::Right)
+}

@@ -1,0 +1,182 @@
+//! What the growth of a scenario's two sides means, and the exit code that follows: pure functions.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::stats::Growth;
+
+/// One side's growth against its budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trend {
+    /// The whole interval lies within the budget.
+    Flat,
+    /// The whole interval lies above the budget.
+    Grows,
+    /// The budget lies within the interval, or there is no interval.
+    CannotTell,
+}
+
+/// The trend of `growth` against a budget in the same unit per event.
+pub fn trend(growth: Option<&Growth>, budget: f64) -> Trend {
+    match growth {
+        Some(growth) if growth.upper <= budget => Trend::Flat,
+        Some(growth) if growth.lower > budget => Trend::Grows,
+        _ => Trend::CannotTell,
+    }
+}
+
+/// How one side of a scenario ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It ran to its end, and grew like this.
+    Whole(Trend),
+    /// It crashed, hung or wrote nonsense.
+    Failed,
+    /// The user stopped it, or it was not reached.
+    Stopped,
+}
+
+/// What a scenario shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Said to be fixed; the untouched side grows and the patched side is flat.
+    Fixed,
+    /// Said to be fixed, and the patched side grows.
+    Grows,
+    /// Said to be fixed, and the patched side is flat; but the untouched side does not grow either, so that this run
+    /// does not show the fix.
+    NotShown,
+    /// Said to be fixed, and the patched side's interval does not decide.
+    CannotTell,
+    /// A defect behind it is open: its growth is reported and counts neither way.
+    Open,
+    /// A side crashed, hung or wrote nonsense.
+    Failed,
+    /// The user stopped the run before both sides were through.
+    Stopped,
+}
+
+/// Judges one scenario. `claimed`: the changes say that every defect behind it is fixed.
+pub fn judge(claimed: bool, upstream: Ended, patched: Ended) -> Verdict {
+    match (upstream, patched) {
+        (Ended::Failed, _) | (_, Ended::Failed) => Verdict::Failed,
+        (Ended::Stopped, _) | (_, Ended::Stopped) => Verdict::Stopped,
+        (Ended::Whole(_), Ended::Whole(_)) if !claimed => Verdict::Open,
+        (Ended::Whole(_), Ended::Whole(Trend::Grows)) => Verdict::Grows,
+        (Ended::Whole(_), Ended::Whole(Trend::CannotTell)) => Verdict::CannotTell,
+        (Ended::Whole(Trend::Grows), Ended::Whole(Trend::Flat)) => Verdict::Fixed,
+        (Ended::Whole(_), Ended::Whole(Trend::Flat)) => Verdict::NotShown,
+    }
+}
+
+/// Whether the changes claim every one of a scenario's defects fixed. One that names none is claimed by nobody.
+pub fn is_claimed(defects: &[String], fixed: &BTreeSet<String>) -> bool {
+    !defects.is_empty() && defects.iter().all(|defect| fixed.contains(defect))
+}
+
+/// The exit code of a run with these verdicts: 1 where a scenario that is claimed fixed grows, else 130 where the user
+/// stopped the run, else 2 where something could not be told, else 0.
+pub fn exit_code(verdicts: &[Verdict], interrupted: bool) -> u8 {
+    let untold = [
+        Verdict::NotShown,
+        Verdict::CannotTell,
+        Verdict::Failed,
+        Verdict::Stopped,
+    ];
+    if verdicts.contains(&Verdict::Grows) {
+        1
+    } else if interrupted {
+        130
+    } else if verdicts.iter().any(|verdict| untold.contains(verdict)) {
+        2
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Ended::{Failed, Stopped, Whole};
+    use Trend::{CannotTell, Flat, Grows};
+
+    fn between(lower: f64, upper: f64) -> Growth {
+        Growth {
+            per_event: lower.midpoint(upper),
+            lower,
+            upper,
+            points: 32,
+        }
+    }
+
+    #[test]
+    fn the_whole_interval_decides_against_the_budget() {
+        assert_eq!(trend(Some(&between(-1.0, 8.0)), 8.0), Flat);
+        assert_eq!(trend(Some(&between(-90.0, -80.0)), 8.0), Flat);
+        assert_eq!(trend(Some(&between(8.1, 9.0)), 8.0), Grows);
+        assert_eq!(trend(Some(&between(8.0, 9.0)), 8.0), CannotTell);
+        assert_eq!(trend(Some(&between(0.0, 80.0)), 8.0), CannotTell);
+        assert_eq!(trend(None, 8.0), CannotTell);
+    }
+
+    #[test]
+    fn a_fix_is_shown_only_where_the_untouched_side_grows() {
+        assert_eq!(judge(true, Whole(Grows), Whole(Flat)), Verdict::Fixed);
+        assert_eq!(judge(true, Whole(Flat), Whole(Flat)), Verdict::NotShown);
+        assert_eq!(
+            judge(true, Whole(CannotTell), Whole(Flat)),
+            Verdict::NotShown
+        );
+    }
+
+    #[test]
+    fn growth_on_the_patched_side_decides_whatever_the_untouched_side_does() {
+        for upstream in [Flat, Grows, CannotTell] {
+            assert_eq!(judge(true, Whole(upstream), Whole(Grows)), Verdict::Grows);
+        }
+    }
+
+    #[test]
+    fn an_open_defect_counts_neither_way() {
+        for patched in [Flat, Grows, CannotTell] {
+            let verdict = judge(false, Whole(Grows), Whole(patched));
+            assert_eq!(verdict, Verdict::Open);
+            assert_eq!(exit_code(&[verdict], false), 0);
+        }
+    }
+
+    #[test]
+    fn a_failed_side_is_never_a_verdict_about_growth() {
+        for claimed in [true, false] {
+            assert_eq!(judge(claimed, Failed, Whole(Flat)), Verdict::Failed);
+            assert_eq!(judge(claimed, Whole(Grows), Failed), Verdict::Failed);
+            assert_eq!(judge(claimed, Whole(Grows), Stopped), Verdict::Stopped);
+        }
+    }
+
+    #[test]
+    fn a_scenario_is_claimed_when_all_its_defects_are() {
+        let fixed = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+        let defects = |slugs: &[&str]| {
+            slugs
+                .iter()
+                .map(|slug| (*slug).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(is_claimed(&defects(&["a", "b"]), &fixed));
+        assert!(!is_claimed(&defects(&["a", "c"]), &fixed));
+        assert!(!is_claimed(&[], &fixed));
+    }
+
+    #[test]
+    fn growth_outranks_doubt_and_doubt_outranks_success() {
+        assert_eq!(exit_code(&[Verdict::Fixed, Verdict::Open], false), 0);
+        assert_eq!(exit_code(&[Verdict::Fixed, Verdict::NotShown], false), 2);
+        assert_eq!(exit_code(&[Verdict::Failed, Verdict::Grows], false), 1);
+        assert_eq!(exit_code(&[Verdict::Fixed, Verdict::Stopped], true), 130);
+        assert_eq!(exit_code(&[Verdict::Grows, Verdict::Stopped], true), 1);
+    }
+}

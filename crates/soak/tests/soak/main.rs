@@ -1,0 +1,433 @@
+//! The whole program against fake workloads: good ones, and every bad one that it must survive.
+
+mod fakes;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fakes::{Bench, Fake};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+const LEAK: &str = "hello; measure 2100; finish";
+const FLAT: &str = "hello; measure 0; finish";
+
+#[test]
+fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
+    let bench = Bench::new();
+    let done = bench.soak(
+        [
+            Fake::of(&[("known-peers", LEAK)]),
+            Fake::of(&[("known-peers", FLAT)]),
+        ],
+        &["--claim", "known-peers-defect", "--seed", "7"],
+    );
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("fixed: flat"), "{}", done.stdout);
+    assert!(done.stdout.contains("2.05 KiB"), "{}", done.stdout);
+    assert!(
+        done.stdout
+            .contains("every scenario whose defects the changes claim fixed is flat"),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stdout
+            .contains("replay: cargo soak --quick --seed 7 --upstream "),
+        "{}",
+        done.stdout
+    );
+
+    let run = bench.only_run();
+    let summary = fakes::json(&run.join("summary.json"));
+    let row = &summary["scenarios"][0];
+    assert_eq!(row["verdict"], "fixed");
+    assert_eq!(row["upstream"]["trend"], "grows");
+    assert_eq!(row["patched"]["trend"], "flat");
+    assert_eq!(row["upstream"]["heap_growth"]["points"], 33);
+    assert_ne!(summary["upstream"]["sha256"], summary["patched"]["sha256"]);
+    assert_eq!(summary["upstream"]["versions"]["p2panda-net"], "0.4.0");
+    let samples = fs::read_to_string(run.join("samples.jsonl")).unwrap();
+    assert_eq!(samples.lines().count(), 98);
+    assert!(
+        samples
+            .lines()
+            .all(|line| line.starts_with(r#"{"scenario":"known-peers","side":""#))
+    );
+    let svg = fs::read_to_string(run.join("growth-known-peers.svg")).unwrap();
+    assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
+    for text in [
+        "upstream, untouched",
+        "patched",
+        "live heap (MiB)",
+        "events (thing done)",
+        "2.05 KiB per event",
+    ] {
+        assert!(svg.contains(text), "{text} is not in {svg}");
+    }
+    for colour in ["#D55E00", "#1B84C7"] {
+        let lines = svg
+            .lines()
+            .filter(|line| line.starts_with("<polyline") && line.contains(colour));
+        let points = lines
+            .map(|line| line.matches(',').count())
+            .collect::<Vec<_>>();
+        assert_eq!(points, [49], "one line a side, with every sample");
+    }
+}
+
+#[test]
+fn a_claimed_scenario_that_still_grows_ends_with_1() {
+    let bench = Bench::new();
+    let done = bench.soak(
+        [
+            Fake::of(&[("a", LEAK), ("b", LEAK)]),
+            Fake::of(&[("a", FLAT), ("b", "hello; measure 300; finish")]),
+        ],
+        &["--claim", "a-defect", "--claim", "b-defect"],
+    );
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    assert!(done.stdout.contains("GROWS"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("b grows on the patched side by 300 B to 300 B an event over 33 samples; the budget is 8.0 B, though b-defect is said to be fixed"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn an_open_defect_is_told_and_counts_neither_way() {
+    let bench = Bench::new();
+    let done = bench.soak(
+        [
+            Fake::of(&[("a", LEAK), ("b", LEAK)]),
+            Fake::of(&[("a", FLAT), ("b", LEAK)]),
+        ],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("open: grows"), "{}", done.stdout);
+    assert!(
+        done.stdout
+            .contains("b grows on both sides: b-defect is open (docs/DEFECTS.md)"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn a_fix_is_not_shown_where_the_untouched_side_is_flat_too() {
+    let bench = Bench::new();
+    let done = bench.soak(
+        [Fake::of(&[("a", FLAT)]), Fake::of(&[("a", FLAT)])],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(done.stdout.contains("not shown"), "{}", done.stdout);
+}
+
+#[test]
+fn figures_that_were_not_taken_leave_the_growth_unknown() {
+    let bench = Bench::new();
+    let blind = "hello; figure=null; measure 0; finish";
+    let done = bench.soak(
+        [Fake::of(&[("a", LEAK)]), Fake::of(&[("a", blind)])],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(done.stdout.contains("cannot tell"), "{}", done.stdout);
+    let summary = fakes::json(&bench.only_run().join("summary.json"));
+    assert!(summary["scenarios"][0]["patched"]["heap_growth"].is_null());
+}
+
+/// One bad patched side beside a good scenario; what is said about it.
+fn said_about(bad: &str) -> String {
+    let bench = Bench::new();
+    let done = bench.soak(
+        [
+            Fake::of(&[("good", LEAK), ("bad", LEAK)]),
+            Fake::of(&[("good", FLAT), ("bad", bad)]),
+        ],
+        &["--claim", "good-defect", "--claim", "bad-defect"],
+    );
+    assert_eq!(done.code, 2, "{}\n{}", done.stdout, done.stderr);
+    assert!(
+        done.stdout.contains("fixed: flat"),
+        "the good one is judged: {}",
+        done.stdout
+    );
+    let summary = fakes::json(&bench.only_run().join("summary.json"));
+    assert_eq!(summary["scenarios"][1]["verdict"], "failed");
+    assert!(
+        summary["scenarios"][1]["patched"]["heap_growth"].is_null(),
+        "a failed run is missing, not zero"
+    );
+    assert_eq!(summary["scenarios"][1]["patched"]["spark"], "");
+    let note = done
+        .stdout
+        .lines()
+        .find(|line| line.contains("bad on patched"));
+    note.unwrap_or_else(|| panic!("{}", done.stdout))
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn a_workload_that_crashes_is_named_with_its_last_words() {
+    let said = said_about(
+        "hello; measure 0; echo 'thread main panicked' >&2; echo 'at peers.rs:9' >&2; exit 101",
+    );
+    assert_eq!(
+        said,
+        "bad on patched crashed (exit code 101) after line 50; last on standard error: thread main panicked | at peers.rs:9"
+    );
+    let said = said_about("hello; kill -SEGV $$");
+    assert!(
+        said.starts_with("bad on patched crashed (signal 11) after line 1;"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_workload_that_hangs_is_killed() {
+    let before = Instant::now();
+    let said = said_about("hello; sleep 60");
+    assert_eq!(
+        said,
+        "bad on patched hung: nothing written for 2 s after line 1; killed"
+    );
+    assert!(before.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_workload_that_closes_its_output_and_stays_is_killed() {
+    let said = said_about("hello; measure 0; finish; exec >&-; sleep 60");
+    assert!(said.starts_with("bad on patched hung"), "{said}");
+}
+
+#[test]
+fn a_workload_that_goes_on_and_on_is_killed() {
+    let said = said_about("hello; while :; do sample 0 1; sleep 0.2; done");
+    assert_eq!(
+        said,
+        "bad on patched took longer than its limit of 5 s; killed"
+    );
+}
+
+#[test]
+fn a_workload_that_writes_nonsense_is_quoted_with_the_line() {
+    let said = said_about("hello; sample 0 1; echo 'INFO starting up'; measure 0; finish");
+    assert!(
+        said.starts_with("bad on patched wrote nonsense: line 3 of its output: expected a line of the protocol, found \"INFO starting up\""),
+        "{said}"
+    );
+    let said = said_about("hello; head -c 2000000 /dev/zero; finish");
+    assert!(
+        said.contains("line 2 of its output: expected at most 1048576 bytes in a line"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_workload_that_stops_early_or_gives_up_is_told_apart() {
+    let said = said_about("hello; sample 0 1");
+    assert_eq!(
+        said,
+        "bad on patched ended early: exit code 0 after line 2, but no `done` line"
+    );
+    let said = said_about(r#"hello; echo '{"type":"error","message":"no free port"}'; exit 1"#);
+    assert_eq!(said, "bad on patched gave up: no free port");
+}
+
+#[test]
+fn what_a_workload_started_does_not_outlive_it() {
+    let bench = Bench::new();
+    let pid = bench.path().join("pid");
+    let leaves = format!("sleep 300 & echo $! > {}; {FLAT}", pid.display());
+    let done = bench.soak(
+        [Fake::of(&[("a", LEAK)]), Fake::of(&[("a", &leaves)])],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert_gone(&pid);
+}
+
+#[test]
+fn an_unknown_scenario_is_answered_with_those_there_are() {
+    let bench = Bench::new();
+    let sides = [
+        Fake::of(&[("a", LEAK), ("b", LEAK)]),
+        Fake::of(&[("a", FLAT), ("b", FLAT)]),
+    ];
+    let done = bench.soak(sides, &["--scenario", "c"]);
+    assert_eq!(done.code, 2);
+    assert_eq!(
+        done.stderr,
+        "error: no scenario `c`; expected one of: a, b\n"
+    );
+    assert!(!bench.out().exists(), "nothing ran, so nothing is left");
+}
+
+#[test]
+fn one_scenario_runs_alone() {
+    let bench = Bench::new();
+    let sides = [
+        Fake::of(&[("a", LEAK), ("b", "exit 9")]),
+        Fake::of(&[("a", FLAT), ("b", "exit 9")]),
+    ];
+    let done = bench.soak(sides, &["--scenario", "a", "--claim", "a-defect", "--json"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let summary: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(summary["scenarios"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn equal_binaries_are_refused() {
+    let bench = Bench::new();
+    let fake = bench.write("fake", &Fake::of(&[("a", LEAK)]));
+    let done = bench.run(&fake, &fake, &[]);
+    assert_eq!(done.code, 2);
+    assert!(
+        done.stderr
+            .starts_with("error: both sides are the same binary (SHA-256 "),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn a_missing_binary_is_one_clear_line() {
+    let bench = Bench::new();
+    let fake = bench.write("fake", &Fake::of(&[("a", LEAK)]));
+    let done = bench.run(&fake, &bench.path().join("nothing-here"), &[]);
+    assert_eq!(done.code, 2);
+    assert!(
+        done.stderr.starts_with("error: --patched "),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+}
+
+#[test]
+fn sides_with_different_scenarios_are_refused() {
+    let bench = Bench::new();
+    let done = bench.soak([Fake::of(&[("a", LEAK)]), Fake::of(&[("b", FLAT)])], &[]);
+    assert_eq!(done.code, 2);
+    assert!(
+        done.stderr
+            .contains("do not list the same scenarios: upstream has a; patched has b"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_measured_and_leaves_no_child() {
+    let bench = Bench::new();
+    let pid = bench.path().join("pid");
+    let slow = format!(
+        "echo $$ > {}; hello; pause=0.1; measure 2100; sleep 60",
+        pid.display()
+    );
+    let sides = [
+        Fake::of(&[("a", LEAK), ("b", LEAK), ("c", LEAK)]),
+        Fake::of(&[("a", FLAT), ("b", &slow), ("c", FLAT)]),
+    ];
+    let mut soak = bench.start(&bench.write_both(sides), &["--claim", "a-defect"]);
+    wait_until("the slow child has begun", || pid.exists());
+    thread::sleep(Duration::from_millis(500));
+    kill_process(Pid::from_child(&soak), Signal::INT).unwrap();
+    assert_eq!(soak.wait().unwrap().code(), Some(130));
+    assert_gone(&pid);
+
+    let run = bench.only_run();
+    let summary = fakes::json(&run.join("summary.json"));
+    assert_eq!(summary["interrupted"], true);
+    let words: Vec<_> = (0..3)
+        .map(|at| summary["scenarios"][at]["verdict"].clone())
+        .collect();
+    assert_eq!(words, ["fixed", "stopped", "stopped"]);
+    assert!(
+        summary["scenarios"][2]["upstream"].is_null(),
+        "never reached"
+    );
+    let kept = summary["scenarios"][1]["patched"]["samples"]
+        .as_u64()
+        .unwrap();
+    assert!(kept > 0);
+    assert!(run.join("samples.jsonl").exists() && run.join("growth-b.svg").exists());
+    let table = fs::read_to_string(bench.path().join("stdout")).unwrap();
+    assert!(
+        table.contains("fixed: flat") && table.contains("stopped"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_child_ends_when_soak_is_killed() {
+    let bench = Bench::new();
+    let pid = bench.path().join("pid");
+    let slow = format!(
+        "echo $$ > {}; hello; while :; do sample 0 1; sleep 0.1; done",
+        pid.display()
+    );
+    let sides = bench.write_both([Fake::of(&[("a", &slow)]), Fake::of(&[("a", FLAT)])]);
+    let mut soak = bench.start(&sides, &[]);
+    wait_until("the child has begun", || pid.exists());
+    soak.kill().unwrap();
+    soak.wait().unwrap();
+    assert_gone(&pid);
+}
+
+#[test]
+fn two_runs_at_once_do_not_meet() {
+    let bench = Bench::new();
+    let sides = bench.write_both([Fake::of(&[("a", LEAK)]), Fake::of(&[("a", FLAT)])]);
+    let mut first = bench.start(&sides, &["--claim", "a-defect"]);
+    let second = bench.run(&sides[0], &sides[1], &["--claim", "a-defect"]);
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert_eq!(fs::read_dir(bench.out()).unwrap().count(), 2);
+}
+
+#[test]
+fn help_shows_examples_and_exit_codes() {
+    let output = Command::new(env!("CARGO_BIN_EXE_soak"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("cargo soak --quick") && text.contains("Exit codes:"),
+        "{text}"
+    );
+}
+
+/// The process whose id stands in `file` ends within a few seconds, if it has not already.
+fn assert_gone(file: &Path) {
+    let pid: i32 = fs::read_to_string(file).unwrap().trim().parse().unwrap();
+    let pid = Pid::from_raw(pid).unwrap();
+    // One that has ended and waits to be reaped by init counts as gone.
+    let zombie = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        stat.is_ok_and(|stat| {
+            stat.rsplit(')')
+                .next()
+                .is_some_and(|rest| rest.starts_with(" Z"))
+        })
+    };
+    wait_until("the child is gone", || {
+        test_kill_process(pid).is_err() || zombie()
+    });
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within 10 s");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
