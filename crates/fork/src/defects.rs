@@ -1,0 +1,102 @@
+//! docs/DEFECTS.md as data: which defects there are, and which changes it says fixed them.
+//!
+//! A row is `| `slug` | what happens | state |`. The state begins with `open`, or with `fixed` and names, in backticks,
+//! the changes (`<crate>-<version>/<slug>`) and the tests that show it.
+
+use std::fs;
+
+use crate::error::IoContext;
+use crate::project::Project;
+use crate::{Error, Result};
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    pub slug: String,
+    /// Counted from 1, for messages.
+    pub line: usize,
+    pub state: State,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Open,
+    /// What the state names in backticks: changes, tests, scenarios.
+    Fixed(Vec<String>),
+}
+
+/// Reads docs/DEFECTS.md.
+pub fn read(project: &Project) -> Result<Vec<Defect>> {
+    let path = project.root().join("docs/DEFECTS.md");
+    let text = fs::read_to_string(&path).on("cannot read", &path)?;
+    parse(&text).map_err(|what| Error::malformed(&path, what))
+}
+
+fn parse(text: &str) -> Result<Vec<Defect>, String> {
+    let mut defects: Vec<Defect> = Vec::new();
+    for (at, row) in text.lines().enumerate() {
+        let Some(cells) = row
+            .strip_prefix("| `")
+            .and_then(|row| row.trim_end().strip_suffix('|'))
+        else {
+            continue;
+        };
+        let line = at + 1;
+        let slug = cells.split('`').next().unwrap_or_default().to_owned();
+        let cell = cells.rsplit('|').next().unwrap_or_default().trim();
+        let state = if cell.starts_with("open") {
+            State::Open
+        } else if cell.starts_with("fixed") {
+            State::Fixed(
+                cell.split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .map(str::to_owned)
+                    .collect(),
+            )
+        } else {
+            return Err(format!(
+                "line {line}: the state of {slug} begins with {cell:.20?}; expected `open` or `fixed`"
+            ));
+        };
+        if defects.iter().any(|defect| defect.slug == slug) {
+            return Err(format!("line {line}: {slug} has a row already"));
+        }
+        defects.push(Defect { slug, line, state });
+    }
+    Ok(defects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_and_other_tables_are_not() {
+        let text = "| slug | what | state |\n|---|---|---|\n| `a-b` | x | open, and `c` |\n| `d` | y | fixed by `n-1.0.0/d`, `t.rs::e` |\n";
+        let defects = parse(text).unwrap();
+        assert_eq!(defects.len(), 2);
+        assert_eq!(
+            (defects[0].slug.as_str(), &defects[0].state),
+            ("a-b", &State::Open)
+        );
+        assert_eq!(
+            defects[1].state,
+            State::Fixed(vec!["n-1.0.0/d".into(), "t.rs::e".into()])
+        );
+    }
+
+    #[test]
+    fn a_state_is_open_or_fixed() {
+        assert!(
+            parse("| `a` | x | perhaps |\n")
+                .unwrap_err()
+                .contains("expected `open` or `fixed`")
+        );
+        assert!(
+            parse("| `a` | x | open |\n| `a` | x | open |\n")
+                .unwrap_err()
+                .contains("already")
+        );
+    }
+}

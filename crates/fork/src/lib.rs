@@ -1,0 +1,26 @@
+//! Lays Evergreen's changes over the published crates, and takes care of them: the library behind `cargo fork`.
+//!
+//! This crate is neither a package manager nor a merge tool: cargo fetches and resolves, git compares, merges and
+//! commits. What it does itself is small: it checks what cargo fetched against the pin ([`pin`]), unpacks it, lays a
+//! series of changes over it exactly ([`hunk`], [`manifest`], [`lay`]) and puts the result in place at once or not at
+//! all ([`assemble`]). The verbs of the command line stand in [`verbs`], a module each.
+//!
+//! The two types to know are [`project::Project`], a checkout of Evergreen, and [`change::Change`], one folder under
+//! `patch/`.
+
+#![forbid(unsafe_code)]
+
+pub mod assemble;
+pub mod change;
+pub mod defects;
+pub mod error;
+pub mod git;
+pub mod hunk;
+pub mod lay;
+pub mod manifest;
+pub mod pin;
+pub mod process;
+pub mod project;
+pub mod verbs;
+
+pub use error::{Error, Result};

@@ -1,0 +1,167 @@
+//! The command line of `cargo fork`. Everything it does stands in the library; here are words, help and exit codes.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Parser, Subcommand};
+use fork::project::Project;
+use fork::{Result, verbs};
+
+/// Evergreen's tool: published crates, with our changes laid over them.
+///
+/// Run it from the root of the checkout. Exit codes: 0 done, 1 a check failed, 2 bad use, 130 interrupted.
+#[derive(Parser)]
+#[command(
+    name = "cargo fork",
+    bin_name = "cargo fork",
+    version,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Fetch the pinned crates, check them, and lay every change over them in patched/; all or nothing
+    #[command(
+        after_help = "Example:\n  cargo fork assemble             makes patched/, or says that it is fresh\n  cargo fork assemble --discard   the same, dropping edits made in patched/ by hand"
+    )]
+    Assemble {
+        /// Drop hand edits in patched/ instead of refusing to overwrite them
+        #[arg(long)]
+        discard: bool,
+    },
+    /// Make a crate ready to be worked in with plain git, and say how
+    #[command(
+        after_help = "Example:\n  cargo fork edit p2panda-net     then work in patched/p2panda-net-0.4.0 and `cargo fork refresh p2panda-net`"
+    )]
+    Edit {
+        /// The crate, as p2panda-net or p2panda-net-0.4.0
+        krate: String,
+    },
+    /// Turn the commits in patched/ back into the change folders of patch/
+    #[command(
+        after_help = "Example:\n  cargo fork refresh p2panda-net\n  cargo fork refresh                every crate that was edited"
+    )]
+    Refresh {
+        /// The crate; every one that was edited where it is left out
+        krate: Option<String>,
+        /// Delete the folders of changes that have no commit any more
+        #[arg(long)]
+        drop: bool,
+    },
+    /// Show what the changes do, with upstream's text around them
+    #[command(
+        after_help = "Example:\n  cargo fork diff p2panda-net\n  cargo fork diff p2panda-net --change gossip-buffer-drops-counters"
+    )]
+    Diff {
+        /// The crate; all of them where it is left out
+        krate: Option<String>,
+        /// One change of it
+        #[arg(long, value_name = "SLUG")]
+        change: Option<String>,
+    },
+    /// Show a table of crates, changes, lines, upstream state and newer releases
+    #[command(after_help = "Example:\n  cargo fork status")]
+    Status,
+    /// Check the rules of the house: change folders, docs/DEFECTS.md, locks, format, clippy on our files
+    #[command(
+        after_help = "Example:\n  cargo fork lint\n  cargo fork lint --quick         leaves out clippy, which builds the patched crates"
+    )]
+    Lint {
+        /// Only what needs no build
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Run upstream's own test suites on the patched crates, then ours
+    #[command(
+        after_help = "Example:\n  cargo fork test\n  cargo fork test p2panda-net\n  cargo fork test --before address-book-bounded   the change's tests fail without it"
+    )]
+    Test {
+        /// One crate's suite; all that a change could break, and ours, where it is left out
+        krate: Option<String>,
+        /// Lay a change's tests without its fix, and show them fail
+        #[arg(long, value_name = "SLUG", conflicts_with = "krate")]
+        before: Option<String>,
+    },
+    /// Run a crate's benchmarks on the untouched crate and on ours, in one run
+    #[command(
+        after_help = "Example:\n  cargo fork bench p2panda-net\n  cargo fork bench p2panda-net address_book"
+    )]
+    Bench {
+        /// The crate
+        krate: String,
+        /// One benchmark of it
+        bench: Option<String>,
+    },
+    /// Point another project's [patch.crates-io] at the fork
+    #[command(
+        after_help = "Example:\n  cargo fork use ../their-project\n  cargo fork use ../their-project --vendor vendor/evergreen   copies the crates in, to be committed\n  cargo fork use ../their-project --undo                      restores Cargo.toml and Cargo.lock byte for byte"
+    )]
+    Use {
+        /// The folder with the project's Cargo.toml
+        project: PathBuf,
+        /// Only this crate of the fork and what its changes need (repeatable); otherwise every one with changes that
+        /// the project's graph contains
+        #[arg(long = "crate", value_name = "CRATE")]
+        krates: Vec<String>,
+        /// Copy the crates into this folder of the project instead of pointing at patched/
+        #[arg(long, value_name = "DIR")]
+        vendor: Option<PathBuf>,
+        /// Take it back
+        #[arg(long, conflicts_with_all = ["krates", "vendor"])]
+        undo: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    // `cargo fork diff | head` ends like any other program whose reader has gone, and not with a panic.
+    let always = Arc::new(AtomicBool::new(true));
+    let _ = signal_hook::flag::register_conditional_default(signal_hook::consts::SIGPIPE, always);
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let project = Project::discover(&PathBuf::from("."))?;
+    match cli.verb {
+        Verb::Assemble { discard } => verbs::assemble::run(&project, discard),
+        Verb::Edit { krate } => verbs::edit::run(&project, &krate),
+        Verb::Refresh { krate, drop } => verbs::refresh::run(&project, krate.as_deref(), drop),
+        Verb::Diff { krate, change } => {
+            verbs::diff::run(&project, krate.as_deref(), change.as_deref())
+        }
+        Verb::Status => verbs::status::run(&project),
+        Verb::Lint { quick } => verbs::lint::run(&project, quick),
+        Verb::Test {
+            before: Some(slug), ..
+        } => verbs::test::run_before(&project, &slug),
+        Verb::Test {
+            krate,
+            before: None,
+        } => verbs::test::run(&project, krate.as_deref()),
+        Verb::Bench { krate, bench } => verbs::bench::run(&project, &krate, bench.as_deref()),
+        Verb::Use {
+            project: target,
+            undo: true,
+            ..
+        } => verbs::use_project::undo(&target),
+        Verb::Use {
+            project: target,
+            krates,
+            vendor,
+            ..
+        } => verbs::use_project::run(&project, &target, &krates, vendor.as_deref()),
+    }
+}

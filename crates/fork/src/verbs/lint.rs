@@ -1,0 +1,434 @@
+//! `cargo fork lint`: the rules of the house as checks, a line a finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+use crate::change::{self, Change};
+use crate::defects::{self, Defect, State};
+use crate::error::IoContext;
+use crate::git::{Repo, UPSTREAM};
+use crate::pin::{self, LockedPackage};
+use crate::process::{self, cargo};
+use crate::project::{Project, package_spec, split_name};
+use crate::verbs::{assemble, refresh, status, test};
+use crate::{Error, Result};
+
+/// Runs every check, or with `quick` those alone that build nothing.
+///
+/// # Errors
+/// [`Error::Check`] with the number of findings, each of which has been printed.
+pub fn run(project: &Project, quick: bool) -> Result<()> {
+    let changes = change::all(project)?;
+    let mut findings = Vec::new();
+    for change in &changes {
+        check_facts(change, &changes, &mut findings);
+        check_files(change, &mut findings)?;
+    }
+    check_folders(project, &changes, &mut findings)?;
+    check_defects(&changes, &defects::read(project)?, &mut findings);
+    check_locks(project, &mut findings)?;
+    check_patch_table(project, &mut findings)?;
+
+    assemble::ensure(project)?;
+    check_removals(project, &changes, &mut findings);
+    check_format(project, &changes, &mut findings)?;
+    check_tests_ran(project, &changes, &mut findings)?;
+    if !quick {
+        check_clippy(project, &changes, &mut findings)?;
+    }
+
+    for change in &changes {
+        let lines = status::lines(change)?;
+        println!(
+            "{}: {} lines in new files, {} hooked into upstream's, {} of upstream's taken away",
+            change.name(),
+            lines.new_files,
+            lines.added,
+            lines.removed
+        );
+    }
+    for finding in &findings {
+        println!("lint: {finding}");
+    }
+    match findings.len() {
+        0 => {
+            println!("lint: {} changes, no finding", changes.len());
+            Ok(())
+        }
+        count => Err(Error::Check(format!("lint: {count} findings"))),
+    }
+}
+
+fn check_facts(change: &Change, all: &[Change], findings: &mut Vec<String>) {
+    let facts = &change.facts;
+    let mut find =
+        |what: String| findings.push(format!("patch/{}/change.toml: {what}", change.name()));
+    const SUMMARY_MAX: usize = 72;
+    let length = facts.summary.trim().chars().count();
+    if length == 0 || length > SUMMARY_MAX || facts.summary.contains('\n') {
+        find(format!(
+            "summary: expected one line of at most {SUMMARY_MAX} characters, found {:?}",
+            facts.summary
+        ));
+    }
+    for (key, text) in [("why", &facts.why), ("removal", &facts.removal)] {
+        if text.trim().is_empty() {
+            find(format!("{key} is empty"));
+        }
+    }
+    match (&facts.exempt, facts.tests.is_empty()) {
+        (None, true) => find(
+            "names no test that fails without it; add `tests`, or `exempt` with the reason".into(),
+        ),
+        (Some(_), false) => find("has both `tests` and `exempt`; one of them is wrong".into()),
+        _ => {}
+    }
+    for test in &facts.tests {
+        let function = format!("fn {}(", test.test.rsplit("::").next().unwrap_or_default());
+        match change.files.get(&test.file) {
+            None => find(format!("test {test}: the change has no file {}", test.file)),
+            Some(bytes) if !String::from_utf8_lossy(bytes).contains(&function) => {
+                find(format!("test {test}: {} has no `{function}`", test.file));
+            }
+            Some(_) => {}
+        }
+    }
+    for need in &facts.needs {
+        if !all.iter().any(|other| other.name() == *need) {
+            find(format!("needs {need}, which is in no series"));
+        }
+    }
+    if !change::is_slug(&change.slug) {
+        find("a slug has lower-case letters, digits and dashes".into());
+    }
+    if facts.last_update.0 == refresh::NOT_YET {
+        find("last-update is still the one that `refresh` wrote".into());
+    }
+}
+
+fn check_files(change: &Change, findings: &mut Vec<String>) -> Result<()> {
+    // Reading refuses context lines, and text behind the ranges.
+    for patch in crate::lay::parse_hooks(change)? {
+        if patch.path == "Cargo.toml" {
+            findings.push(format!(
+                "patch/{}: hooks.patch edits Cargo.toml; that is data in change.toml",
+                change.name()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every folder stands in its series; the series is read from the folders, so the other way round is an error there.
+fn check_folders(project: &Project, changes: &[Change], findings: &mut Vec<String>) -> Result<()> {
+    for krate in project.crates()? {
+        let dir = project.patch_dir(&krate);
+        for entry in fs::read_dir(&dir).on("cannot read", &dir)? {
+            let name = entry
+                .on("cannot read", &dir)?
+                .file_name()
+                .to_string_lossy()
+                .into_owned();
+            let known = changes
+                .iter()
+                .any(|change| change.krate == krate && change.slug == name);
+            if name != "series" && !known {
+                findings.push(format!(
+                    "patch/{krate}/{name} is not in patch/{krate}/series"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_defects(changes: &[Change], defects: &[Defect], findings: &mut Vec<String>) {
+    let rows: BTreeMap<&str, &Defect> = defects
+        .iter()
+        .map(|defect| (defect.slug.as_str(), defect))
+        .collect();
+    for change in changes {
+        for slug in &change.facts.defects {
+            let says_so = match rows.get(slug.as_str()) {
+                None => Err("has no such row".to_owned()),
+                Some(Defect {
+                    state: State::Open,
+                    line,
+                    ..
+                }) => Err(format!("says at line {line} that it is open")),
+                Some(Defect {
+                    state: State::Fixed(by),
+                    line,
+                    ..
+                }) => {
+                    let tests = &change.facts.tests;
+                    let shown =
+                        tests.is_empty() || tests.iter().any(|test| by.contains(&test.to_string()));
+                    match (by.contains(&change.name()), shown) {
+                        (false, _) => Err(format!("does not name this change at line {line}")),
+                        (true, false) => Err(format!("names none of its tests at line {line}")),
+                        (true, true) => Ok(()),
+                    }
+                }
+            };
+            if let Err(what) = says_so {
+                findings.push(format!(
+                    "patch/{}: claims to fix {slug}; docs/DEFECTS.md {what}",
+                    change.name()
+                ));
+            }
+        }
+    }
+    for defect in defects {
+        let State::Fixed(by) = &defect.state else {
+            continue;
+        };
+        let claims = |change: &&Change| {
+            by.contains(&change.name()) && change.facts.defects.contains(&defect.slug)
+        };
+        if !changes.iter().any(|change| claims(&change)) {
+            findings.push(format!(
+                "docs/DEFECTS.md:{}: {} is fixed, but no change it names claims that",
+                defect.line, defect.slug
+            ));
+        }
+    }
+}
+
+/// Both sides must differ in our changes alone, so what both locks name has one version.
+fn check_locks(project: &Project, findings: &mut Vec<String>) -> Result<()> {
+    let versions = |locked: Vec<LockedPackage>| {
+        let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for package in locked {
+            versions
+                .entry(package.name)
+                .or_default()
+                .insert(package.version);
+        }
+        versions
+    };
+    let ours = versions(pin::read_lock(&project.lock())?);
+    for (name, theirs) in versions(pin::read_lock(&project.pin_lock())?) {
+        // The untouched side may have fewer versions of a crate: it has no dev-dependencies.
+        if let Some(ours) = ours.get(&name).filter(|ours| !theirs.is_subset(ours)) {
+            findings.push(format!(
+                "{name} is {theirs:?} in patch/upstream/Cargo.lock and {ours:?} in Cargo.lock; bring both to one with `cargo update --precise`"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The root manifest has a line for every crate of the fork.
+fn check_patch_table(project: &Project, findings: &mut Vec<String>) -> Result<()> {
+    let path = project.manifest();
+    let text = fs::read_to_string(&path).on("cannot read", &path)?;
+    let manifest: toml::Table = text
+        .parse()
+        .map_err(|error| Error::malformed_toml(&path, &text, &error))?;
+    let table = manifest
+        .get("patch")
+        .and_then(|patch| patch.get("crates-io"));
+    for krate in project.crates()? {
+        let (name, _) = split_name(&krate).unwrap_or((&krate, ""));
+        let there = table.and_then(|table| table.get(name)?.get("path")?.as_str());
+        let expected = format!("patched/{krate}");
+        if there != Some(&expected) {
+            findings.push(format!(
+                "Cargo.toml: [patch.crates-io] {name}: expected path {expected:?}, found {there:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A file with upstream tests stays; a file of our own goes by taking it out of the change that adds it.
+fn check_removals(project: &Project, changes: &[Change], findings: &mut Vec<String>) {
+    for change in changes {
+        let repo = Repo::at(project.patched_dir(&change.krate));
+        for file in &change.facts.removes {
+            let what = match repo.file(UPSTREAM, file) {
+                Err(_) => "which upstream does not have",
+                Ok(text) if holds_tests(&String::from_utf8_lossy(&text)) => {
+                    "which holds upstream's tests"
+                }
+                Ok(_) => continue,
+            };
+            findings.push(format!("patch/{}: removes {file}, {what}", change.name()));
+        }
+    }
+}
+
+/// Whether an attribute of the text is for tests: `#[test]`, `#[tokio::test(…)]`, `#[cfg(all(test, …))]`.
+fn holds_tests(text: &str) -> bool {
+    let mut attributes = text.match_indices("#[").map(|(at, _)| {
+        let attribute = &text[at + 2..];
+        attribute.split(']').next().unwrap_or_default()
+    });
+    let is_test = |word: &str| word == "test";
+    attributes.any(|attribute| {
+        let (path, inner) = attribute.split_once('(').unwrap_or((attribute, ""));
+        path.rsplit("::").next().is_some_and(is_test)
+            || path == "cfg" && inner.split([' ', ',', '(', ')']).any(is_test)
+    })
+}
+
+fn check_format(project: &Project, changes: &[Change], findings: &mut Vec<String>) -> Result<()> {
+    for change in changes {
+        let dir = project.patched_dir(&change.krate);
+        let edition = edition(project, &change.krate)?;
+        for file in change.files.keys().filter(|file| file.ends_with(".rs")) {
+            let path = dir.join(file);
+            // A later change may have taken it out.
+            let Ok(text) = fs::read(&path) else { continue };
+            let mut rustfmt = Command::new("rustfmt");
+            rustfmt.args(["--quiet", "--edition", &edition, "--config-path"]);
+            rustfmt.arg(project.root().join("rustfmt.toml"));
+            // From a pipe it reads this file alone, and not the modules that are declared in it.
+            let formatted = process::run_on(&mut rustfmt, &path)?;
+            if !formatted.status.success() || formatted.stdout != text {
+                findings.push(format!(
+                    "patch/{}/{file} is not formatted (edition {edition})",
+                    change.name()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A test that a change names ran in the last `cargo fork test` of what stands here now.
+fn check_tests_ran(
+    project: &Project,
+    changes: &[Change],
+    findings: &mut Vec<String>,
+) -> Result<()> {
+    let Some(record) = test::last_record(project)? else {
+        println!(
+            "lint: no `cargo fork test` has run on what stands here; whether the named tests run is not checked"
+        );
+        return Ok(());
+    };
+    for change in changes {
+        for name in &change.facts.tests {
+            if !record.passed(&change.krate, name) {
+                findings.push(format!(
+                    "patch/{}: {name} did not run and pass in the last `cargo fork test`",
+                    change.name()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Clippy on the patched crates; what it says about upstream's own lines is upstream's.
+fn check_clippy(project: &Project, changes: &[Change], findings: &mut Vec<String>) -> Result<()> {
+    let crates: BTreeSet<&str> = changes.iter().map(|change| change.krate.as_str()).collect();
+    for krate in crates {
+        let ours: BTreeSet<&str> = changes
+            .iter()
+            .filter(|change| change.krate == krate)
+            .flat_map(|change| change.files.keys().map(String::as_str))
+            .collect();
+        let mut clippy = cargo();
+        clippy
+            .args([
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--all-targets",
+                "--no-deps",
+                "--message-format=json",
+                "-p",
+                &package_spec(krate),
+            ])
+            // Our clippy.toml is for our packages; what goes upstream follows upstream's.
+            .env("CLIPPY_CONF_DIR", project.patched_dir(krate))
+            .current_dir(project.root());
+        let output = process::run(&mut clippy)?;
+        if !output.status.success() {
+            findings.push(format!(
+                "{krate}: clippy cannot build it: {}",
+                process::last_words(&output)
+            ));
+        }
+        let mut said = BTreeSet::new();
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            said.extend(diagnostic_in(line, krate, &ours));
+        }
+        findings.extend(said);
+    }
+    Ok(())
+}
+
+/// The diagnostic on a line of cargo's messages, where it points at one of our files.
+fn diagnostic_in(line: &str, krate: &str, ours: &BTreeSet<&str>) -> Option<String> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    let diagnostic = message
+        .get("message")
+        .filter(|_| message["reason"] == "compiler-message")?;
+    let spans = diagnostic["spans"].as_array()?;
+    let span = spans.iter().find(|span| span["is_primary"] == true)?;
+    let file = span["file_name"].as_str()?;
+    let inner = file
+        .strip_prefix(&format!("patched/{krate}/"))
+        .unwrap_or(file);
+    let text = diagnostic["message"].as_str()?;
+    ours.contains(inner)
+        .then(|| format!("{krate}: {inner}:{}: {text}", span["line_start"]))
+}
+
+fn edition(project: &Project, krate: &str) -> Result<String> {
+    let path = project.patched_dir(krate).join("Cargo.toml");
+    let text = fs::read_to_string(&path).on("cannot read", &path)?;
+    let manifest: toml::Table = text
+        .parse()
+        .map_err(|error| Error::malformed_toml(&path, &text, &error))?;
+    let edition = manifest
+        .get("package")
+        .and_then(|package| package.get("edition")?.as_str());
+    Ok(edition.unwrap_or("2015").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_known_by_their_attributes() {
+        for text in [
+            "#[test]\nfn a() {}",
+            "#[tokio::test(flavor = \"x\")]",
+            "#[cfg(all(test, unix))]",
+        ] {
+            assert!(holds_tests(text), "{text}");
+        }
+        for text in [
+            "#[cfg(feature = \"test-utils\")]",
+            "fn test() {}",
+            "#[derive(Debug)]",
+        ] {
+            assert!(!holds_tests(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn clippy_is_heard_on_our_files_alone() {
+        let line = |file: &str| {
+            serde_json::json!({"reason": "compiler-message", "message": {"message": "oh", "spans": [
+                {"is_primary": true, "file_name": file, "line_start": 3}]}})
+            .to_string()
+        };
+        let ours = BTreeSet::from(["src/ours.rs"]);
+        assert_eq!(
+            diagnostic_in(&line("patched/x-1.0.0/src/ours.rs"), "x-1.0.0", &ours),
+            Some("x-1.0.0: src/ours.rs:3: oh".into())
+        );
+        assert_eq!(
+            diagnostic_in(&line("patched/x-1.0.0/src/theirs.rs"), "x-1.0.0", &ours),
+            None
+        );
+    }
+}

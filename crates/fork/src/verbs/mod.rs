@@ -1,0 +1,12 @@
+//! The verbs of the command line, a module each. They print; everything they rest on stands outside and does not.
+
+pub mod assemble;
+pub mod bench;
+pub mod diff;
+pub mod edit;
+pub mod lint;
+pub mod refresh;
+pub mod status;
+pub mod test;
+pub mod untouched;
+pub mod use_project;

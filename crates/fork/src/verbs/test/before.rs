@@ -1,0 +1,158 @@
+//! `cargo fork test --before SLUG`: a change's tests without its fix must fail.
+
+use std::fs;
+use std::path::Path;
+
+use super::run::{self, Outcome, Suite};
+use super::suites::{CrateSuite, Suites};
+use crate::change::{self, Change, TestName};
+use crate::lay;
+use crate::process::cargo;
+use crate::project::{Project, package_spec, split_name};
+use crate::verbs::{assemble, untouched};
+use crate::{Error, Result};
+
+/// Lays the crate as published, the changes before the one named, and that one's tests alone; builds it; and shows each
+/// test that the change names fail.
+///
+/// # Errors
+/// [`Error::Check`] where one does not compile (that is not failing), does not run, or passes.
+pub fn run(project: &Project, slug: &str) -> Result<()> {
+    let change = find(project, slug)?;
+    let facts = &change.facts;
+    if let Some(why) = &facts.exempt {
+        println!("{}: no test can fail without it: {why}", change.name());
+        return Ok(());
+    }
+    assemble::ensure(project)?;
+    let suites = Suites::read(project)?;
+    let all = change::all(project)?;
+    let of_crate = all.iter().filter(|there| there.krate == change.krate);
+    let earlier: Vec<&Change> = of_crate
+        .take_while(|there| there.slug != change.slug)
+        .collect();
+    let needs = change::needed_crates(earlier.iter().copied().chain([&change]), &all);
+    let untouched = untouched::Workspace {
+        purpose: format!("before/{}", change.name()),
+        krate: &change.krate,
+        needs: &needs,
+        side: &suites.untouched_needs,
+    };
+    let dir = untouched.make(project, |repo| {
+        earlier
+            .iter()
+            .try_for_each(|change| lay::lay_change(repo, change))?;
+        lay::lay_tests(repo, &change, &facts.tests)
+    })?;
+
+    let of = suites.of(&change.krate);
+    let suite = |label: &str, more: &[&str]| suite(project, &change, &of, &dir, label, more);
+    let build = run::run(project, &suite("build", &["--lib", "--tests", "--no-run"]))?;
+    if !build.success {
+        return Err(Error::Check(format!(
+            "{}: its tests do not compile without it, which is not failing; see {}",
+            change.name(),
+            build.log.display()
+        )));
+    }
+    let mut wrong = Vec::new();
+    for test in &facts.tests {
+        let target = match test.target() {
+            Some(target) => vec!["--test", target],
+            None => vec!["--lib"],
+        };
+        let label = test.test.replace("::", "-");
+        let mut args = target;
+        args.extend(["--", &test.test]);
+        let outcome = run::run(project, &suite(&label, &args))?;
+        match verdict(test, &outcome) {
+            Ok(said) => println!("{test}: fails without {}: {said}", change.slug),
+            Err(what) => wrong.push(format!("{test}: {what}")),
+        }
+    }
+    println!(
+        "{} of {} tests fail without {}, as they should",
+        facts.tests.len() - wrong.len(),
+        facts.tests.len(),
+        change.slug
+    );
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Check(wrong.join("; ")))
+    }
+}
+
+fn find(project: &Project, slug: &str) -> Result<Change> {
+    let all = change::all(project)?;
+    let named = |change: &&Change| change.slug == slug || change.name() == slug;
+    let mut hits = all.iter().filter(named);
+    match (hits.next(), hits.next()) {
+        (Some(change), None) => Ok(change.clone()),
+        (Some(_), Some(_)) => Err(Error::Usage(format!(
+            "`{slug}` is in several crates; name it <crate>-<version>/{slug}"
+        ))),
+        (None, _) => {
+            let names: Vec<String> = all.iter().map(Change::name).collect();
+            Err(Error::Usage(format!(
+                "no change `{slug}`; expected one of: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+fn suite(
+    project: &Project,
+    change: &Change,
+    of: &CrateSuite,
+    dir: &Path,
+    label: &str,
+    more: &[&str],
+) -> Suite {
+    let (name, _) = split_name(&change.krate).unwrap_or((&change.krate, ""));
+    let spec = package_spec(&change.krate);
+    let mut command = cargo();
+    command.args(["test", "--locked", "-p", &spec, "-p", untouched::SIDE]);
+    command
+        .env("CARGO_TARGET_DIR", project.root().join("target"))
+        .current_dir(dir);
+    for feature in &of.features {
+        command.args(["--features", &format!("{name}/{feature}")]);
+    }
+    command.args(more);
+    Suite {
+        label: format!("before {} {label}", change.name()),
+        command,
+        seconds_max: of.seconds_max,
+    }
+}
+
+/// What a test said when it failed, or why that it did not is wrong.
+fn verdict(test: &TestName, outcome: &Outcome) -> Result<String, String> {
+    let of_file = |line: &&String| {
+        let (source, name) = line.split_once(' ').unwrap_or(("", line));
+        test.is(name) && test.target().is_none_or(|_| source == test.file)
+    };
+    let log = outcome.log.display();
+    if outcome.timed_out {
+        Err(format!(
+            "hangs without the change; a test has a time limit of its own; see {log}"
+        ))
+    } else if outcome.failed.iter().any(|line| of_file(&line)) {
+        Ok(panic_message(test, outcome).unwrap_or_else(|| format!("see {log}")))
+    } else if outcome.passed.iter().any(|line| of_file(&line)) {
+        Err(format!("passes without the change; see {log}"))
+    } else {
+        Err(format!("did not run to its end; see {log}"))
+    }
+}
+
+/// The line behind `thread '<test>' panicked at …`.
+fn panic_message(test: &TestName, outcome: &Outcome) -> Option<String> {
+    let text = fs::read_to_string(&outcome.log).ok()?;
+    let thread = format!("{}'", test.test);
+    let mut lines = text.lines();
+    lines.find(|line| line.contains("panicked at ") && line.contains(&thread))?;
+    lines.next().map(|line| line.trim().to_owned())
+}

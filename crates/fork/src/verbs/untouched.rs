@@ -1,0 +1,87 @@
+//! A workspace around one crate without its fixes, for tests that must fail there and for benchmarks to compare with.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Result;
+use crate::error::IoContext;
+use crate::git::Repo;
+use crate::lay;
+use crate::pin;
+use crate::process;
+use crate::project::{Project, split_name};
+
+/// A package beside the crate, which asks for what the untouched crates forgot to ask for. It counts only where it is
+/// selected together with the crate.
+pub const SIDE: &str = "untouched-side";
+
+/// What is to be in the workspace.
+pub struct Workspace<'a> {
+    /// The name of its folder in the tool's scratch space.
+    pub purpose: String,
+    /// The crate, as published.
+    pub krate: &'a str,
+    /// Crates (`<crate>-<version>`) that are taken patched; every other is as published.
+    pub needs: &'a BTreeSet<&'a str>,
+    /// What [`SIDE`] depends on.
+    pub side: &'a toml::Table,
+}
+
+impl Workspace<'_> {
+    /// Makes it anew, with a lock of its own, and gives back where it stands. `lay` puts onto the published crate what is
+    /// to be there.
+    pub fn make(
+        &self,
+        project: &Project,
+        lay: impl FnOnce(&Repo) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let dir = project.scratch(&self.purpose)?;
+        fs::remove_dir_all(&dir).on("cannot empty", &dir)?;
+        let pins = pin::pins(project, &[self.krate.to_owned()])?;
+        let packed = pin::fetch(project, &pins)?;
+        let repo = lay::lay_upstream(self.krate, &packed[0], &dir.join(self.krate))?;
+        lay(&repo)?;
+
+        let manifest = dir.join("Cargo.toml");
+        write(&manifest, &self.manifest(project))?;
+        fs::copy(project.lock(), dir.join("Cargo.lock")).on("cannot copy", &project.lock())?;
+        let side = dir.join(SIDE);
+        write(&side.join("Cargo.toml"), &self.side_manifest())?;
+        write(&side.join("src/lib.rs"), "")?;
+        process::complete_lock(&manifest)?;
+        Ok(dir)
+    }
+
+    fn manifest(&self, project: &Project) -> String {
+        let krate = self.krate;
+        let mut manifest = format!(
+            "[workspace]\nresolver = \"2\"\nmembers = [{krate:?}, {SIDE:?}]\n\n\
+             [profile.dev]\ndebug = \"line-tables-only\"\n\n[patch.crates-io]\n"
+        );
+        let others = self.needs.iter().filter(|need| **need != krate);
+        let patched = others.map(|need| (*need, project.patched_dir(need)));
+        for (krate, path) in [(krate, PathBuf::from(krate))].into_iter().chain(patched) {
+            let (name, _) = split_name(krate).unwrap_or((krate, ""));
+            manifest += &format!("{name} = {{ path = {path:?} }}\n");
+        }
+        manifest
+    }
+
+    fn side_manifest(&self) -> String {
+        let dependencies = toml::Table::from_iter([(
+            "dependencies".to_owned(),
+            toml::Value::Table(self.side.clone()),
+        )]);
+        format!(
+            "[package]\nname = {SIDE:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n{dependencies}"
+        )
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).on("cannot make", parent)?;
+    }
+    fs::write(path, text).on("cannot write", path)
+}

@@ -1,0 +1,117 @@
+//! The command line itself.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::support::{Done, Fixture};
+
+const VERBS: [&str; 9] = [
+    "assemble", "edit", "refresh", "diff", "status", "lint", "test", "bench", "use",
+];
+
+#[test]
+fn the_help_of_every_verb_has_an_example() {
+    let fixture = Fixture::bare();
+    let overview = fixture.fork(&["--help"]).done().stdout;
+    assert!(
+        overview.contains("0 done, 1 a check failed, 2 bad use"),
+        "{overview}"
+    );
+    for verb in VERBS {
+        assert!(overview.contains(&format!("\n  {verb}")), "{verb}");
+        let help = fixture.fork(&[verb, "--help"]).done().stdout;
+        assert!(
+            help.contains(&format!("Example:\n  cargo fork {verb}")),
+            "{help}"
+        );
+    }
+}
+
+#[test]
+fn bad_use_ends_with_2() {
+    let fixture = Fixture::bare();
+    for args in [
+        &[][..],
+        &["asemble"],
+        &["assemble", "--force"],
+        &["use"],
+        &["edit"],
+    ] {
+        assert_eq!(fixture.fork(args).code, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_is_no_panic() {
+    let fixture = Fixture::assembled();
+    let mut child = fixture
+        .command(&["diff", "toy"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    child.wait().unwrap();
+    assert_eq!(said, "");
+}
+
+#[test]
+fn edit_says_where_to_work_and_how_to_come_back() {
+    let fixture = Fixture::new();
+    let done = fixture.fork(&["edit", "toy"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for what in [
+        "patched/toy-1.2.0",
+        "Bound the book",
+        "git rebase",
+        "cd ../.. && cargo fork refresh toy-1.2.0",
+    ] {
+        assert!(done.stdout.contains(what), "{what}");
+    }
+}
+
+#[test]
+fn diff_shows_upstream_text_around_one_change_or_all() {
+    let fixture = Fixture::assembled();
+    let all = fixture.fork(&["diff"]).done().stdout;
+    assert!(
+        all.contains("\n     pub fn add(") && all.contains("+mod bound;"),
+        "{all}"
+    );
+    let one = fixture
+        .fork(&["diff", "toy", "--change", "book-is-bounded"])
+        .done()
+        .stdout;
+    assert!(one.contains("+mod bound;"));
+    fixture
+        .fork(&["diff", "toy", "--change", "x"])
+        .refused(2, &["no change `x`; expected one of: book-is-bounded"]);
+    fixture
+        .fork(&["diff", "--change", "x"])
+        .refused(2, &["name the crate as well"]);
+}
+
+#[test]
+fn status_counts_lines_without_a_network() {
+    let fixture = Fixture::new();
+    let mut command = fixture.command(&["status"]);
+    command.env("COLUMNS", "200");
+    let table = Done::of(command).done().stdout;
+    let row = table
+        .lines()
+        .find(|line| line.contains("book-is-bounded"))
+        .unwrap();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(
+        &cells[..6],
+        ["toy-1.2.0", "book-is-bounded", "13", "2", "1", "Pending"],
+        "{table}"
+    );
+}

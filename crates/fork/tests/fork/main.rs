@@ -1,0 +1,10 @@
+//! The whole tool, run as its users run it, on small checkouts that each test makes for itself. Nothing here needs a network.
+
+mod assemble;
+mod bad_input;
+mod help;
+mod lint;
+mod refresh;
+mod suites;
+mod support;
+mod use_project;
