@@ -1,0 +1,182 @@
+//! Nodes as an application builds them, but on loopback and nowhere else.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use anyhow::{Context, Result};
+use p2panda_core::PrivateKey;
+use p2panda_net::{FromNetwork, Network, NetworkBuilder, NodeAddress, ToNetwork, TopicId};
+use p2panda_sync::TopicQuery;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+/// A running node.
+pub type Node = Network<Topic>;
+
+/// The network all nodes of a workload share; any value that is no topic will do.
+const NETWORK: [u8; 32] = [0xee; 32];
+
+/// What a workload subscribes to: nothing but an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Topic(pub [u8; 32]);
+
+impl TopicQuery for Topic {}
+
+impl TopicId for Topic {
+    fn id(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
+/// A node to be that hears loopback only, on ports that the system picks, and knows no relay and no discovery service.
+///
+/// One thing cannot be set from here: iroh's port mapper asks the machine's gateway and the local multicast group for a
+/// port mapping. Only a network namespace keeps that in.
+pub fn loopback(key: PrivateKey) -> NetworkBuilder<Topic> {
+    NetworkBuilder::new(NETWORK)
+        .private_key(key)
+        .bind_ip_v4(Ipv4Addr::LOCALHOST)
+        .bind_port_v4(0)
+        .bind_ip_v6(Ipv6Addr::LOCALHOST)
+        .bind_port_v6(0)
+}
+
+/// Peers in a book that is small enough to be full within a short run.
+#[cfg(feature = "fork")]
+const SMALL_BOOK: usize = 64;
+
+/// Lets the node keep no more than a few dozen peers, where that can be set.
+pub fn with_small_book(builder: NetworkBuilder<Topic>) -> NetworkBuilder<Topic> {
+    #[cfg(feature = "fork")]
+    let builder = builder.limits(p2panda_net::Limits::default().max_peers(SMALL_BOOK));
+    builder
+}
+
+/// Where to reach the node.
+///
+/// # Errors
+///
+/// When it has stopped.
+pub async fn address(node: &Node) -> Result<NodeAddress> {
+    Ok(NodeAddress {
+        public_key: node.node_id(),
+        direct_addresses: node
+            .direct_addresses()
+            .await
+            .context("the node has stopped")?,
+        relay_url: None,
+    })
+}
+
+/// Two new nodes that know where to find each other.
+///
+/// # Errors
+///
+/// When one of them cannot bind its sockets.
+pub async fn pair(
+    first: NetworkBuilder<Topic>,
+    second: NetworkBuilder<Topic>,
+) -> Result<(Node, Node)> {
+    let (first, second) = (first.build().await?, second.build().await?);
+    first.add_peer(address(&second).await?).await?;
+    second.add_peer(address(&first).await?).await?;
+    Ok((first, second))
+}
+
+/// Subscribes both nodes to a topic and waits until both are in its overlay: up to a few seconds of the runtime's clock,
+/// until one has heard of the other's subscription and tries.
+///
+/// # Errors
+///
+/// When one of them stops.
+pub async fn join(
+    first: &Node,
+    second: &Node,
+    topic: Topic,
+) -> Result<(Subscription, Subscription)> {
+    let mut here = subscribe(first, topic).await?;
+    let mut there = subscribe(second, topic).await?;
+    tokio::try_join!(here.joined(), there.joined())?;
+    Ok((here, there))
+}
+
+/// Subscribes to a topic without waiting for anybody to be there.
+///
+/// # Errors
+///
+/// When the node has stopped.
+pub async fn subscribe(node: &Node, topic: Topic) -> Result<Subscription> {
+    let (to_network, from_network, ready) = node.subscribe(topic).await?;
+    Ok(Subscription {
+        to_network,
+        from_network,
+        ready,
+    })
+}
+
+/// Both halves of a subscription to a topic.
+pub struct Subscription {
+    to_network: mpsc::Sender<ToNetwork>,
+    from_network: mpsc::Receiver<FromNetwork>,
+    ready: oneshot::Receiver<()>,
+}
+
+impl Subscription {
+    /// Waits until the topic's overlay was joined. To be called once.
+    ///
+    /// # Errors
+    ///
+    /// When the node has stopped, or forgotten to whom it owes the signal (ready-signal-lost).
+    pub async fn joined(&mut self) -> Result<()> {
+        (&mut self.ready)
+            .await
+            .context("the signal that the overlay was joined got lost")
+    }
+
+    /// Says something on the topic.
+    ///
+    /// # Errors
+    ///
+    /// When the node has ended the subscription.
+    pub async fn say(&self, bytes: &[u8]) -> Result<()> {
+        let message = ToNetwork::Message {
+            bytes: bytes.to_vec(),
+        };
+        self.to_network
+            .send(message)
+            .await
+            .context("the node takes no more messages")
+    }
+
+    /// Waits until somebody has said just that.
+    ///
+    /// # Errors
+    ///
+    /// When the node has ended the subscription.
+    pub async fn hear(&mut self, said: &[u8]) -> Result<()> {
+        loop {
+            if let FromNetwork::GossipMessage { bytes, .. } = self.next().await?
+                && bytes == said
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What arrives next on the topic.
+    ///
+    /// # Errors
+    ///
+    /// When the node has ended the subscription.
+    pub async fn next(&mut self) -> Result<FromNetwork> {
+        self.from_network
+            .recv()
+            .await
+            .context("the node has ended the subscription")
+    }
+
+    /// Drops what has arrived so far. The untouched node stops over a subscription that nobody reads
+    /// (slow-subscriber-stalls-node).
+    pub fn ignore(&mut self) {
+        while self.from_network.try_recv().is_ok() {}
+    }
+}
