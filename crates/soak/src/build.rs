@@ -11,6 +11,7 @@ use fork::project::Project;
 use serde::Deserialize;
 
 use crate::interrupt::Interrupt;
+use crate::network::Network;
 use crate::process::Group;
 use crate::protocol::Side;
 use crate::run::Workloads;
@@ -28,12 +29,15 @@ const TICK: Duration = Duration::from_millis(50);
 pub fn build(project: &Project, interrupt: &Interrupt) -> Result<Workloads> {
     let upstream = ["--manifest-path", "patch/upstream/Cargo.toml"];
     let patched = ["--package", "churn"];
+    let network = Network::narrowest();
     Ok(Workloads {
         upstream: Workload {
+            network,
             side: Side::Upstream,
             program: binary(project, "churn-upstream", upstream, interrupt)?,
         },
         patched: Workload {
+            network,
             side: Side::Patched,
             program: binary(project, "churn-patched", patched, interrupt)?,
         },
@@ -52,10 +56,13 @@ fn binary(
         .current_dir(project.root())
         .args(["build", "--release", "--locked"])
         .args(package)
-        // Diagnostics still come rendered to the terminal.
-        .arg("--message-format=json-render-diagnostics");
+        .arg("--message-format=json");
     let mut built = None;
     run(&mut command, interrupt, |line| {
+        // What upstream's code is warned of is not for who measures it; what stops the build is.
+        if let Some(error) = error(&line) {
+            eprint!("{error}");
+        }
         built = executable(&line, name).or(built.take());
     })?;
     built.ok_or_else(|| Error::NoBinary {
@@ -65,6 +72,10 @@ fn binary(
 }
 
 /// Runs cargo to its end, in a group of its own so that an interrupt ends the compilers with it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one tick of a loop that looks at the interrupt in each; a build has no limit of its own"
+)]
 fn run(
     command: &mut Command,
     interrupt: &Interrupt,
@@ -106,6 +117,14 @@ fn start_error(command: &Command, source: std::io::Error) -> Error {
     }
 }
 
+/// The text of a cargo message, where it is a compiler's error.
+fn error(message: &str) -> Option<String> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    let diagnostic = message.get("message")?;
+    let is_error = diagnostic["level"].as_str()?.starts_with("error");
+    is_error.then(|| Some(diagnostic["rendered"].as_str()?.to_owned()))?
+}
+
 /// The path in a cargo message, where it is about the binary `name`.
 fn executable(message: &str, name: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]
@@ -139,6 +158,18 @@ mod tests {
         let library = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"churn-patched"},"executable":null}"#;
         assert_eq!(executable(library, "churn-patched"), None);
         assert_eq!(executable("   Compiling churn", "churn-patched"), None);
+    }
+
+    #[test]
+    fn what_stops_a_build_is_heard_and_a_warning_is_not() {
+        let message = |level: &str| {
+            format!(
+                r#"{{"reason":"compiler-message","message":{{"level":"{level}","rendered":"oh\n"}}}}"#
+            )
+        };
+        assert_eq!(error(&message("error")), Some("oh\n".into()));
+        assert_eq!(error(&message("warning")), None);
+        assert_eq!(error(r#"{"reason":"build-finished","success":true}"#), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::IoContext;
+use crate::network::Network;
 use crate::{Error, Result};
 
 /// The machine that a run was made on. What it does not tell is missing.
@@ -21,11 +22,13 @@ pub struct Host {
     pub cores: Option<usize>,
     /// Memory of the machine, in KiB.
     pub memory_kib: Option<u64>,
+    /// What the workloads could reach.
+    pub network: Network,
 }
 
 impl Host {
-    /// This machine.
-    pub fn here() -> Self {
+    /// This machine, and the network that the workloads ran on.
+    pub fn here(network: Network) -> Self {
         Self {
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
@@ -36,6 +39,7 @@ impl Host {
             memory_kib: fs::read_to_string("/proc/meminfo")
                 .ok()
                 .and_then(|text| total_kib(&text)),
+            network,
         }
     }
 }

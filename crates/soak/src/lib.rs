@@ -15,6 +15,7 @@ pub mod build;
 pub mod error;
 pub mod host;
 pub mod interrupt;
+pub mod network;
 pub mod plan;
 pub mod process;
 pub mod progress;

@@ -17,6 +17,7 @@ use fork::verbs::assemble;
 use soak::build;
 use soak::host::{self, Host};
 use soak::interrupt::Interrupt;
+use soak::network::Network;
 use soak::plan::{self, Size, Wish};
 use soak::protocol::Side;
 use soak::record::Record;
@@ -115,7 +116,7 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         seed: wish.seed,
         size: wish.size,
         replay: replay(args),
-        host: Host::here(),
+        host: Host::here(workloads.patched.network),
         digests,
         claimed,
         took: began.elapsed(),
@@ -152,7 +153,13 @@ fn own_binaries(args: &Args) -> anyhow::Result<Option<Workloads>> {
         let program = program
             .canonicalize()
             .with_context(|| format!("--{side} {}", program.display()))?;
-        anyhow::Ok(Workload { side, program })
+        // What a user's own workload needs to reach is not for us to say.
+        let network = Network::Host;
+        anyhow::Ok(Workload {
+            side,
+            program,
+            network,
+        })
     };
     Ok(Some(Workloads {
         upstream: workload(Side::Upstream, upstream)?,

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::interrupt::Interrupt;
+use crate::network::Network;
 use crate::plan::{Job, Limits};
 use crate::process::Group;
 use crate::protocol::{
@@ -42,6 +43,8 @@ const QUOTED_LINES: usize = 3;
 pub struct Workload {
     pub side: Side,
     pub program: PathBuf,
+    /// What it can reach while a scenario runs.
+    pub network: Network,
 }
 
 /// What one run of a scenario gave.
@@ -171,7 +174,7 @@ impl Workload {
     }
 
     fn command(&self, job: &Job, log: File) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.network.command(&self.program);
         command
             .args(["run", &job.scenario.name])
             .args(["--seed", &job.seed.to_string()])
@@ -288,6 +291,10 @@ impl Running {
     }
 
     /// What comes next within a tick.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "one tick of a loop that looks at its limits and at the interrupt in each"
+    )]
     fn next(&self, open: bool) -> Option<Output> {
         if !open {
             thread::sleep(TICK);

@@ -338,7 +338,8 @@ fn ctrl_c_keeps_what_was_measured_and_leaves_no_child() {
     ];
     let mut soak = bench.start(&bench.write_both(sides), &["--claim", "a-defect"]);
     wait_until("the slow child has begun", || pid.exists());
-    thread::sleep(Duration::from_millis(500));
+    // A few samples first: what was measured is to be kept.
+    pause(Duration::from_millis(500));
     kill_process(Pid::from_child(&soak), Signal::INT).unwrap();
     assert_eq!(soak.wait().unwrap().code(), Some(130));
     assert_gone(&pid);
@@ -428,6 +429,14 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !holds() {
         assert!(Instant::now() < deadline, "{what}: not within 10 s");
-        thread::sleep(Duration::from_millis(20));
+        pause(Duration::from_millis(20));
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "short, and every caller has a deadline"
+)]
+fn pause(time: Duration) {
+    thread::sleep(time);
 }
