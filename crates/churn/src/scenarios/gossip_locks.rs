@@ -133,13 +133,13 @@ async fn one_log(key: &PrivateKey) -> Result<OneLog> {
     let body = Body::new(key.public_key().as_bytes());
     let mut header = Header {
         version: 1,
-        public_key: key.public_key(),
-        signature: None,
-        payload_size: body.size(),
-        payload_hash: Some(body.hash()),
-        timestamp: 0,
         seq_num: 0,
+        timestamp: 0,
+        public_key: key.public_key(),
+        payload_hash: Some(body.hash()),
+        payload_size: body.size(),
         backlink: None,
+        signature: None,
         previous: Vec::new(),
         extensions: None,
     };
