@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Table, presets};
+use comfy_table::{LineStyle, Table, TableStyle};
 
 use crate::Result;
 use crate::change::{self, Change};
@@ -10,11 +10,15 @@ use crate::lay;
 use crate::process::{self, cargo};
 use crate::project::{Project, split_name};
 
+/// One rule under the header and nothing else: what a terminal shows best and a file keeps best.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// Prints the table.
 pub fn run(project: &Project) -> Result<()> {
     let newer = newer_releases(project);
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(STYLE);
     table.set_header([
         "crate",
         "change",

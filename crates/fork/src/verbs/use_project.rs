@@ -270,7 +270,7 @@ fn point(
         );
     }
     println!(
-        "{}: uses {} crates of the fork; `--undo` takes it back",
+        "{}: uses {} of the fork's crates; `--undo` takes it back",
         target.root.display(),
         pointed.len()
     );
