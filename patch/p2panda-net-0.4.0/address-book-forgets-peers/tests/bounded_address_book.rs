@@ -2,38 +2,10 @@
 
 //! A running node's address book, filled through the public interface.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+mod common;
 
-use p2panda_core::PrivateKey;
-use p2panda_net::{Network, NetworkBuilder, NodeAddress, TopicId};
-use p2panda_sync::TopicQuery;
-use serde::{Deserialize, Serialize};
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Topic;
-
-impl TopicQuery for Topic {}
-
-impl TopicId for Topic {
-    fn id(&self) -> [u8; 32] {
-        [2; 32]
-    }
-}
-
-fn builder() -> NetworkBuilder<Topic> {
-    NetworkBuilder::new([1; 32])
-        .bind_ip_v4(Ipv4Addr::LOCALHOST)
-        .bind_port_v4(0)
-        .bind_ip_v6(Ipv6Addr::LOCALHOST)
-        .bind_port_v6(0)
-}
-
-fn stranger() -> NodeAddress {
-    let mut address = NodeAddress::from_public_key(PrivateKey::new().public_key());
-    // Port 9 is nobody's: the node must not need an answer to keep its book in order.
-    address.direct_addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 9))];
-    address
-}
+use common::{Topic, builder, stranger};
+use p2panda_net::Network;
 
 async fn add_strangers(network: &Network<Topic>, count: usize) {
     for _ in 0..count {

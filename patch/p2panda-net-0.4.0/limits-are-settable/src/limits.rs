@@ -47,7 +47,9 @@ impl Limits {
     ///
     /// A peer was seen when it announced topics, was added again, was discovered, was a neighbour
     /// or completed a sync session. Current neighbours and the peers given to
-    /// `NetworkBuilder::direct_address` do not expire.
+    /// `NetworkBuilder::direct_address` do not expire. Nor do those added through
+    /// `Network::add_peer` while the node has no neighbour: they are its way back, and their time
+    /// starts when it has one.
     pub fn peer_ttl(mut self, ttl: Duration) -> Self {
         self.peers.peer_ttl = ttl;
         self

@@ -2,43 +2,10 @@
 
 //! The figures of running nodes.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+mod common;
 
-use p2panda_core::PrivateKey;
-use p2panda_net::{Limits, Network, NetworkBuilder, NodeAddress, TopicId};
-use p2panda_sync::TopicQuery;
-use serde::{Deserialize, Serialize};
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Topic;
-
-impl TopicQuery for Topic {}
-
-impl TopicId for Topic {
-    fn id(&self) -> [u8; 32] {
-        [2; 32]
-    }
-}
-
-fn builder() -> NetworkBuilder<Topic> {
-    NetworkBuilder::new([1; 32])
-        .bind_ip_v4(Ipv4Addr::LOCALHOST)
-        .bind_port_v4(0)
-        .bind_ip_v6(Ipv6Addr::LOCALHOST)
-        .bind_port_v6(0)
-}
-
-fn stranger() -> NodeAddress {
-    let mut address = NodeAddress::from_public_key(PrivateKey::new().public_key());
-    address.direct_addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 9))];
-    address
-}
-
-async fn address_of(network: &Network<Topic>) -> NodeAddress {
-    let mut address = NodeAddress::from_public_key(network.node_id());
-    address.direct_addresses = network.direct_addresses().await.unwrap();
-    address
-}
+use common::{Topic, address_of, builder, in_time, stranger};
+use p2panda_net::Limits;
 
 #[tokio::test]
 async fn the_figures_tell_peers_apart_by_how_they_are_known_and_count_who_made_room() {
@@ -77,8 +44,8 @@ async fn nodes_that_have_joined_an_overlay_count_each_other_as_neighbours() {
     other.add_peer(address_of(&one).await).await.unwrap();
     let (_tx, _rx, ready) = one.subscribe(Topic).await.unwrap();
     let (_other_tx, _other_rx, other_ready) = other.subscribe(Topic).await.unwrap();
-    ready.await.unwrap();
-    other_ready.await.unwrap();
+    in_time(ready).await.unwrap();
+    in_time(other_ready).await.unwrap();
 
     for node in [&one, &other] {
         let stats = node.stats().await.unwrap();

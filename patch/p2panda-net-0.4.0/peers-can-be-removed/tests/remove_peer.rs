@@ -2,47 +2,13 @@
 
 //! Forgetting peers on running nodes.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+mod common;
 
-use p2panda_core::PrivateKey;
-use p2panda_net::{FromNetwork, Network, NetworkBuilder, NodeAddress, ToNetwork, TopicId};
-use p2panda_sync::TopicQuery;
-use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Topic;
-
-impl TopicQuery for Topic {}
-
-impl TopicId for Topic {
-    fn id(&self) -> [u8; 32] {
-        [2; 32]
-    }
-}
+use common::{Topic, address_of, builder, in_time, stranger};
+use p2panda_net::{FromNetwork, Network, ToNetwork};
 
 async fn node() -> Network<Topic> {
-    NetworkBuilder::new([1; 32])
-        .bind_ip_v4(Ipv4Addr::LOCALHOST)
-        .bind_port_v4(0)
-        .bind_ip_v6(Ipv6Addr::LOCALHOST)
-        .bind_port_v6(0)
-        .build()
-        .await
-        .unwrap()
-}
-
-fn stranger() -> NodeAddress {
-    let mut address = NodeAddress::from_public_key(PrivateKey::new().public_key());
-    address.direct_addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 9))];
-    address
-}
-
-async fn address_of(network: &Network<Topic>) -> NodeAddress {
-    let mut address = NodeAddress::from_public_key(network.node_id());
-    address.direct_addresses = network.direct_addresses().await.unwrap();
-    address
+    builder().build().await.unwrap()
 }
 
 #[tokio::test]
@@ -83,8 +49,8 @@ async fn removing_a_neighbour_leaves_its_connection_alone() {
     theirs.add_peer(address_of(&ours).await).await.unwrap();
     let (_tx, mut rx, ready) = ours.subscribe(Topic).await.unwrap();
     let (their_tx, _rx, their_ready) = theirs.subscribe(Topic).await.unwrap();
-    ready.await.unwrap();
-    their_ready.await.unwrap();
+    in_time(ready).await.unwrap();
+    in_time(their_ready).await.unwrap();
 
     assert!(ours.remove_peer(theirs.node_id()).await.unwrap());
     let bytes = b"still here".to_vec();
@@ -92,7 +58,7 @@ async fn removing_a_neighbour_leaves_its_connection_alone() {
         bytes: bytes.clone(),
     };
     their_tx.send(message).await.unwrap();
-    let received = timeout(Duration::from_secs(30), rx.recv()).await.unwrap();
+    let received = in_time(rx.recv()).await;
     let expected = FromNetwork::GossipMessage {
         bytes,
         delivered_from: theirs.node_id(),

@@ -22,8 +22,7 @@ use super::peer_table::{Origin, PeerTable};
 /// How often the engine frees the memory of expired peers.
 ///
 /// Nobody sees a peer that has expired, since every access removes those first. This is for a book
-/// that nobody asks: a minute is short against the time to live, and a sweep that finds nothing
-/// looks at three entries.
+/// that nobody asks: a minute is short against the time to live.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 impl AddressBook {

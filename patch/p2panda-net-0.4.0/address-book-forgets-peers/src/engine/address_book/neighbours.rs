@@ -10,8 +10,8 @@ use super::peer_table::PeerKey;
 ///
 /// The membership protocol keeps five active ones (`active_view_capacity` of its HyParView), and
 /// reports every one that leaves. A report can still get lost, when the event channel lagged: this
-/// bound, far above what can be true, keeps such stale neighbours from adding up.
-const NEIGHBOURS_PER_OVERLAY: usize = 64;
+/// bound, well above what can be true, keeps such stale neighbours from adding up.
+const NEIGHBOURS_PER_OVERLAY: usize = 16;
 
 /// The current neighbours in all overlays. A peer can be a neighbour in several.
 #[derive(Debug, Default)]
@@ -27,6 +27,11 @@ impl Neighbours {
     /// Returns true if the peer is a neighbour in any overlay.
     pub fn contains(&self, peer: &PeerKey) -> bool {
         self.shared_overlays.contains_key(peer)
+    }
+
+    /// Returns true if we have no neighbour at all.
+    pub fn is_empty(&self) -> bool {
+        self.overlays.is_empty()
     }
 
     /// Enters a neighbour, and returns the one that had to make room for it, if any.

@@ -7,7 +7,7 @@
 //! know them, each in the order in which its peers were last seen. Room is made from the least
 //! trusted list first, and a newcomer never displaces a peer from a list above its own.
 //!
-//! This is plain data: it never waits and reads no clock, its owner tells it the time.
+//! This is plain data: it never waits, and once it exists its owner tells it the time.
 
 use std::collections::hash_map::RandomState;
 use std::net::SocketAddr;
@@ -113,10 +113,14 @@ struct Peer {
 }
 
 /// A node address without the public key, which is the entry's own.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Address {
     sockets: Box<[SocketAddr]>,
     relay_url: Option<RelayUrl>,
+
+    /// Set for what the application named when it built the network: anybody who answers in a local
+    /// network can give a peer newer addresses.
+    lasting: bool,
 }
 
 /// A topic a peer is interested in, and where it stands in the index.
@@ -135,6 +139,9 @@ pub struct PeerTable {
     limits: PeerLimits,
     now: Instant,
 
+    /// When we last had no neighbour: from then on, peers that the application added can expire.
+    alone_until: Instant,
+
     /// By origin; the last one holds those who are kept. All are ordered by `last_seen`.
     lists: [LruCache<PeerKey, Peer, RandomState>; 4],
     topics: TopicIndex,
@@ -147,6 +154,7 @@ impl PeerTable {
         Self {
             limits,
             now: Instant::now(),
+            alone_until: Instant::now(),
             lists: std::array::from_fn(|_| LruCache::unbounded_with_hasher(RandomState::new())),
             topics: TopicIndex::default(),
             neighbours: Neighbours::default(),
@@ -157,10 +165,19 @@ impl PeerTable {
     /// Sets the time and removes the peers that have expired by then. Costs the expired ones.
     pub fn advance_to(&mut self, now: Instant) -> usize {
         self.now = now;
+        if self.neighbours.is_empty() {
+            self.alone_until = now;
+        }
         let mut expired = 0;
         for list in 0..KEPT {
             while let Some((_, peer)) = self.lists[list].peek_lru() {
-                if now.saturating_duration_since(peer.last_seen) < self.limits.peer_ttl {
+                // What the application added is the way back for a node that has lost everybody.
+                let since = if list == Origin::Added as usize {
+                    peer.last_seen.max(self.alone_until)
+                } else {
+                    peer.last_seen
+                };
+                if now.saturating_duration_since(since) < self.limits.peer_ttl {
                     break;
                 }
                 let Some((_, peer)) = self.lists[list].pop_lru() else {
@@ -186,7 +203,7 @@ impl PeerTable {
         let key = *address.public_key.as_bytes();
         if self.see(key, origin) {
             self.add_interest(key, overlay, true);
-            self.add_variant(key, address);
+            self.add_variant(key, address, origin == Origin::Configured);
         }
     }
 
@@ -337,7 +354,7 @@ impl PeerTable {
         self.lists.iter_mut().find_map(|list| list.peek_mut(key))
     }
 
-    fn add_variant(&mut self, key: PeerKey, address: NodeAddress) {
+    fn add_variant(&mut self, key: PeerKey, address: NodeAddress, lasting: bool) {
         let (most, sockets_most) = (
             self.limits.addresses_per_peer,
             self.limits.sockets_per_address,
@@ -354,22 +371,25 @@ impl PeerTable {
             .iter()
             .position(|known| *known.sockets == *sockets && known.relay_url == address.relay_url);
         if let Some(known) = known {
+            peer.addresses[known].lasting |= lasting;
             peer.addresses[known..].rotate_left(1);
             return;
         }
 
-        let full = peer.addresses.len() >= most;
-        if full {
-            peer.addresses.remove(0);
+        let oldest = peer.addresses.iter().position(|it| !it.lasting);
+        let former = oldest.filter(|_| peer.addresses.len() >= most);
+        if let Some(former) = former {
+            peer.addresses.remove(former);
         }
         push_tightly(
             &mut peer.addresses,
             Address {
                 sockets: sockets.into(),
                 relay_url: address.relay_url,
+                lasting,
             },
         );
-        self.losses.addresses += u64::from(full);
+        self.losses.addresses += u64::from(former.is_some());
     }
 
     fn add_interest(&mut self, key: PeerKey, topic_id: [u8; 32], lasting: bool) {
@@ -383,8 +403,9 @@ impl PeerTable {
             return;
         }
 
-        if peer.topics.len() >= most {
-            let oldest = peer.topics.iter().position(|it| !it.lasting).unwrap_or(0);
+        // With a bound of one, a lasting topic leaves that one to another.
+        let oldest = peer.topics.iter().position(|it| !it.lasting);
+        if let Some(oldest) = oldest.filter(|_| peer.topics.len() >= most) {
             let former = peer.topics.remove(oldest);
             self.unlist(former.topic_id, former.position);
             self.losses.topics += 1;
@@ -541,6 +562,21 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_is_alone_keeps_whom_it_was_told_of_and_their_time_starts_with_company() {
+        let mut table = table(8);
+        let added = add(&mut table, Origin::Added);
+        add(&mut table, Origin::Discovered);
+        assert_eq!(pass(&mut table, Duration::from_secs(7 * 24 * 3600)), 1);
+        assert!(table.knows(&added));
+
+        table.neighbour_up(CHAT, [9; 32]);
+        let half = table.limits.peer_ttl / 2;
+        assert_eq!(pass(&mut table, half), 0);
+        assert_eq!(pass(&mut table, half), 1);
+        assert!(!table.knows(&added));
+    }
+
+    #[test]
     fn joining_an_overlay_replaces_the_neighbours_we_had_there() {
         let mut table = table(8);
         let (left, stays) = (
@@ -563,6 +599,44 @@ mod tests {
             add(&mut table, Origin::Configured);
         }
         assert_eq!((table.len(), table.losses), (5, Losses::default()));
+    }
+
+    #[test]
+    fn newer_addresses_do_not_push_out_a_configured_one() {
+        for addresses_per_peer in [1, 8] {
+            let mut table = PeerTable::new(PeerLimits {
+                addresses_per_peer,
+                ..PeerLimits::default()
+            });
+            let configured = address(PrivateKey::new().public_key());
+            table.add_address(configured.clone(), Origin::Configured, OVERLAY);
+            table.add_address(configured.clone(), Origin::Discovered, OVERLAY);
+            for port in 100..120 {
+                let mut newer = configured.clone();
+                newer.direct_addresses[0].set_port(port);
+                table.add_address(newer, Origin::Discovered, OVERLAY);
+            }
+
+            let known = table.node_addresses();
+            assert!(known.contains(&configured));
+            assert_eq!(known.len(), addresses_per_peer.max(2));
+        }
+    }
+
+    #[test]
+    fn a_peer_of_which_one_topic_is_kept_stays_in_the_network_overlay() {
+        let mut table = PeerTable::new(PeerLimits {
+            topics_per_peer: 1,
+            ..PeerLimits::default()
+        });
+        let key = PrivateKey::new().public_key();
+        for topic in 2..10 {
+            table.add_address(address(key), Origin::Discovered, OVERLAY);
+            table.add_topic(*key.as_bytes(), [topic; 32]);
+            assert_eq!(table.random_set([topic; 32], 7), [key]);
+            assert_eq!(table.random_set(OVERLAY, 7), [key]);
+        }
+        assert_eq!(table.topics.entries(), 2);
     }
 
     #[test]

@@ -29,6 +29,16 @@ pub struct Departures {
     removed: OnceLock<Mutex<HashSet<PeerKey>>>,
 }
 
+/// Peers who have left the address book. Nobody is in both.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Departed {
+    /// Removed by request since this was last asked, even if they came back.
+    pub removed: HashSet<PublicKey>,
+
+    /// Not in the book: expired, made room, removed before, or never found a place.
+    pub absent: HashSet<PublicKey>,
+}
+
 impl Departures {
     fn remember(&self, key: PeerKey) {
         if let Some(removed) = self.removed.get() {
@@ -83,13 +93,19 @@ impl AddressBook {
         self.departures.left.notified().await;
     }
 
-    /// Which of these peers are not in the book, or were removed since this was last asked.
-    pub async fn departed(&self, peers: impl Iterator<Item = PublicKey>) -> HashSet<PublicKey> {
+    /// Which of these peers have left, since this was last asked or before.
+    pub async fn departed(&self, peers: impl Iterator<Item = PublicKey>) -> Departed {
         let table = self.table().await;
         let removed = self.departures.take_removed();
-        peers
-            .filter(|peer| removed.contains(peer.as_bytes()) || !table.contains(peer.as_bytes()))
-            .collect()
+        let mut departed = Departed::default();
+        for peer in peers {
+            if removed.contains(peer.as_bytes()) {
+                departed.removed.insert(peer);
+            } else if !table.contains(peer.as_bytes()) {
+                departed.absent.insert(peer);
+            }
+        }
+        departed
     }
 }
 
@@ -100,7 +116,7 @@ mod tests {
     use p2panda_core::{PrivateKey, PublicKey};
     use tokio::time::{Duration, advance};
 
-    use super::{AddressBook, REMOVED_MAX};
+    use super::{AddressBook, Departed, REMOVED_MAX};
 
     const NETWORK: [u8; 32] = [1; 32];
     const CHAT: [u8; 32] = [2; 32];
@@ -155,8 +171,9 @@ mod tests {
         book.departures().await;
         let peers = [back, stayed];
         let departed = book.departed(peers.into_iter()).await;
-        assert_eq!(departed, HashSet::from([back]));
-        assert!(book.departed(peers.into_iter()).await.is_empty());
+        assert_eq!(departed.removed, HashSet::from([back]));
+        assert_eq!(departed.absent, HashSet::new());
+        assert_eq!(book.departed(peers.into_iter()).await, Departed::default());
     }
 
     #[tokio::test(start_paused = true)]
@@ -164,12 +181,13 @@ mod tests {
         let mut book = followed().await;
         let peer = any_key();
         book.add_topic_id(peer, CHAT).await;
-        assert!(book.departed([peer].into_iter()).await.is_empty());
+        assert_eq!(book.departed([peer].into_iter()).await, Departed::default());
 
         advance(Duration::from_secs(60 * 60)).await;
         assert_eq!(book.cleanup_stale_peers().await, 1);
         book.departures().await;
-        assert!(book.departed([peer].into_iter()).await.contains(&peer));
+        let departed = book.departed([peer].into_iter()).await;
+        assert_eq!(departed.absent, HashSet::from([peer]));
     }
 
     #[tokio::test]

@@ -44,7 +44,8 @@ pub struct AddressBookStats {
     /// Peers forgotten since they were not seen for their time to live.
     pub expired: u64,
 
-    /// Newcomers dropped since all known peers were more trusted.
+    /// Times a newcomer was dropped since all known peers were more trusted: once for each topic it
+    /// announced and each address it was given with.
     pub refused: u64,
 
     /// Peers with announcements only that made room for others.
