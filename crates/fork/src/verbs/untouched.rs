@@ -40,7 +40,7 @@ impl Workspace<'_> {
         fs::remove_dir_all(&dir).on("cannot empty", &dir)?;
         let pins = pin::pins(project, &[self.krate.to_owned()])?;
         let packed = pin::fetch(project, &pins)?;
-        let repo = lay::lay_upstream(self.krate, &packed[0], &dir.join(self.krate))?;
+        let repo = lay::lay_upstream(self.krate, &packed[0], &dir.join(self.member()))?;
         lay(&repo)?;
 
         let manifest = dir.join("Cargo.toml");
@@ -53,15 +53,21 @@ impl Workspace<'_> {
         Ok(dir)
     }
 
+    /// The crate's folder. Cargo tells packages of one target folder apart by their place in their workspace; with one name
+    /// for all, what was built without one change would be taken for what is built without another.
+    fn member(&self) -> String {
+        format!("{}-{}", self.krate, self.purpose.replace('/', "-"))
+    }
+
     fn manifest(&self, project: &Project) -> String {
-        let krate = self.krate;
+        let (krate, member) = (self.krate, self.member());
         let mut manifest = format!(
-            "[workspace]\nresolver = \"2\"\nmembers = [{krate:?}, {SIDE:?}]\n\n\
+            "[workspace]\nresolver = \"2\"\nmembers = [{member:?}, {SIDE:?}]\n\n\
              [profile.dev]\ndebug = \"line-tables-only\"\n\n[patch.crates-io]\n"
         );
         let others = self.needs.iter().filter(|need| **need != krate);
         let patched = others.map(|need| (*need, project.patched_dir(need)));
-        for (krate, path) in [(krate, PathBuf::from(krate))].into_iter().chain(patched) {
+        for (krate, path) in [(krate, PathBuf::from(member))].into_iter().chain(patched) {
             let (name, _) = split_name(krate).unwrap_or((krate, ""));
             manifest += &format!("{name} = {{ path = {path:?} }}\n");
         }
