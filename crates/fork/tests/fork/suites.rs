@@ -314,8 +314,10 @@ fn changes_before_it_are_laid_and_what_it_needs_is_patched() {
         "{done:?}"
     );
     let manifest = fixture.read(&format!("target/fork/before/{TOY}/two/Cargo.toml"));
+    // Not `toy-1.2.0` alone: cargo would take it for the same package as every other change's.
     assert!(
-        manifest.contains("[patch.crates-io]\ntoy = { path = \"toy-1.2.0\" }\n"),
+        manifest
+            .contains("[patch.crates-io]\ntoy = { path = \"toy-1.2.0-before-toy-1.2.0-two\" }\n"),
         "{manifest}"
     );
 }
