@@ -5,6 +5,8 @@
 //! is a module and a row of the table in [`scenarios`].
 #![forbid(unsafe_code)]
 
+mod log;
+mod member;
 mod node;
 mod protocol;
 mod run;
@@ -57,6 +59,12 @@ enum Command {
         #[arg(long)]
         samples: Option<u64>,
     },
+    /// Be one node of a fleet: obey lines on stdin, tell on stdout what arrives.
+    Member {
+        /// Where the node's key comes from.
+        #[arg(long)]
+        seed: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -75,12 +83,13 @@ fn main() -> ExitCode {
             events,
             samples,
         } => match Plan::new(&scenario, seed, events, samples) {
-            Ok(plan) => run(plan),
+            Ok(plan) => ended(run::execute(plan)),
             Err(message) => {
                 eprintln!("churn: {message}");
                 ExitCode::from(BAD_USE)
             }
         },
+        Command::Member { seed } => ended(member::run(seed)),
     }
 }
 
@@ -91,11 +100,12 @@ fn list() -> ExitCode {
     }
 }
 
-fn run(plan: Plan) -> ExitCode {
-    let Err(error) = run::execute(plan) else {
+/// Turns the end of a run into an exit code, and says what it failed with.
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    // Whoever asked for the samples is gone: there is nobody to tell.
+    // Whoever asked is gone: there is nobody to tell.
     if !protocol::is_closed(&error) {
         protocol::write(&Line::Error {
             message: format!("{error:#}"),

@@ -107,44 +107,29 @@ pub async fn join(
 pub async fn subscribe(node: &Node, topic: Topic) -> Result<Subscription> {
     let (to_network, from_network, ready) = node.subscribe(topic).await?;
     Ok(Subscription {
-        to_network,
-        from_network,
-        ready,
+        speaker: Speaker(to_network),
+        listener: Listener {
+            from_network,
+            ready,
+        },
     })
 }
 
 /// Both halves of a subscription to a topic.
 pub struct Subscription {
-    to_network: mpsc::Sender<ToNetwork>,
-    from_network: mpsc::Receiver<FromNetwork>,
-    ready: oneshot::Receiver<()>,
+    speaker: Speaker,
+    listener: Listener,
 }
 
 impl Subscription {
-    /// Waits until the topic's overlay was joined. To be called once.
-    ///
-    /// # Errors
-    ///
-    /// When the node has stopped, or forgotten to whom it owes the signal (ready-signal-lost).
+    /// See [`Listener::joined`].
     pub async fn joined(&mut self) -> Result<()> {
-        (&mut self.ready)
-            .await
-            .context("the signal that the overlay was joined got lost")
+        self.listener.joined().await
     }
 
-    /// Says something on the topic.
-    ///
-    /// # Errors
-    ///
-    /// When the node has ended the subscription.
+    /// See [`Speaker::say`].
     pub async fn say(&self, bytes: &[u8]) -> Result<()> {
-        let message = ToNetwork::Message {
-            bytes: bytes.to_vec(),
-        };
-        self.to_network
-            .send(message)
-            .await
-            .context("the node takes no more messages")
+        self.speaker.say(bytes).await
     }
 
     /// Waits until somebody has said just that.
@@ -162,7 +147,62 @@ impl Subscription {
         }
     }
 
-    /// What arrives next on the topic.
+    /// See [`Listener::next`].
+    pub async fn next(&mut self) -> Result<FromNetwork> {
+        self.listener.next().await
+    }
+
+    /// Drops what has arrived so far. The untouched node stops over a subscription that nobody reads
+    /// (slow-subscriber-stalls-node).
+    pub fn ignore(&mut self) {
+        while self.listener.from_network.try_recv().is_ok() {}
+    }
+
+    /// The halves, for who speaks and listens at the same time.
+    pub fn split(self) -> (Speaker, Listener) {
+        (self.speaker, self.listener)
+    }
+}
+
+/// The half that speaks.
+pub struct Speaker(mpsc::Sender<ToNetwork>);
+
+impl Speaker {
+    /// Says something on the topic.
+    ///
+    /// # Errors
+    ///
+    /// When the node has ended the subscription.
+    pub async fn say(&self, bytes: &[u8]) -> Result<()> {
+        let message = ToNetwork::Message {
+            bytes: bytes.to_vec(),
+        };
+        self.0
+            .send(message)
+            .await
+            .context("the node takes no more messages")
+    }
+}
+
+/// The half that listens.
+pub struct Listener {
+    from_network: mpsc::Receiver<FromNetwork>,
+    ready: oneshot::Receiver<()>,
+}
+
+impl Listener {
+    /// Waits until the topic's overlay was joined. To be called until it has returned once; cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// When the node has stopped, or forgotten to whom it owes the signal (ready-signal-lost).
+    pub async fn joined(&mut self) -> Result<()> {
+        (&mut self.ready)
+            .await
+            .context("the signal that the overlay was joined got lost")
+    }
+
+    /// What arrives next on the topic. Cancel safe.
     ///
     /// # Errors
     ///
@@ -172,11 +212,5 @@ impl Subscription {
             .recv()
             .await
             .context("the node has ended the subscription")
-    }
-
-    /// Drops what has arrived so far. The untouched node stops over a subscription that nobody reads
-    /// (slow-subscriber-stalls-node).
-    pub fn ignore(&mut self) {
-        while self.from_network.try_recv().is_ok() {}
     }
 }

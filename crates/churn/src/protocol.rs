@@ -51,6 +51,13 @@ THE PROTOCOL
   They send to loopback alone, but for iroh's port mapper, which cannot be turned off: it asks the gateway and the local
   network for a mapping. `unshare -rn sh -c 'ip link set lo up; churn-patched run ...'` keeps that in.
 
+  `member --seed N` is one node of a fleet, by the system's clock. Commands on stdin, one JSON object a line:
+    {\"do\":\"meet\",\"public_key\":\"<hex>\",\"addresses\":[\"127.0.0.1:4000\"]}   learn where another member is
+    {\"do\":\"say\",\"text\":\"a\"}  {\"do\":\"publish\",\"text\":\"b\"}                gossip; append to the own log, for sync
+    {\"do\":\"stop\"}                                                        or the end of stdin
+  Answers on stdout: {\"type\":\"member\",\"side\":..,\"public_key\":..,\"addresses\":[..]} first; {\"type\":\"joined\"};
+  {\"type\":\"heard\",\"text\":\"a\"}; {\"type\":\"synced\",\"text\":\"b\"}; {\"type\":\"stopped\"} or an error line last.
+
   Exit codes: 0 done, 1 failed (an error line says why), 2 bad use (stderr says what was given and what there is).
   A run ends by itself at the latest after four times seconds_max (more with more --events), and when stdout closes.
 
@@ -58,6 +65,7 @@ EXAMPLES
   churn-patched list
   churn-patched run known-peers --seed 7
   churn-upstream run lonely-bootstrap --seed 7 --events 40 --samples 20
+  churn-patched member --seed 7
 ";
 
 /// One line of a run.

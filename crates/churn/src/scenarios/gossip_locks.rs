@@ -1,23 +1,20 @@
 //! Ever new peers come for one sync session each, and each session locks the gossip buffer of its peer.
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use async_trait::async_trait;
 use futures_util::SinkExt;
 use futures_util::sink;
 use iroh::endpoint::Connection;
 use iroh::{Endpoint, NodeAddr, RelayMode, SecretKey};
-use p2panda_core::{Body, Header, PrivateKey, PublicKey};
+use p2panda_core::PrivateKey;
 use p2panda_net::{FromNetwork, SyncConfiguration};
-use p2panda_store::{MemoryStore, OperationStore};
-use p2panda_sync::log_sync::{LogSyncProtocol, TopicLogMap};
 use p2panda_sync::{SyncError, SyncProtocol};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use super::{Quick, Scenario};
+use crate::log::{Log, OneLog};
 use crate::node::{self, Topic};
 use crate::run::Run;
 
@@ -48,9 +45,6 @@ pub const SCENARIO: Scenario = Scenario {
 
 /// The protocol that p2panda-net's nodes speak for a sync session.
 const SYNC_ALPN: &[u8] = b"/p2panda-net-sync/0";
-
-/// The only log anybody writes.
-const LOG: u64 = 0;
 
 async fn sync(run: &mut Run) -> Result<()> {
     let topic = Topic(run.random());
@@ -115,44 +109,9 @@ async fn initiate(connection: &Connection, topic: Topic, protocol: OneLog) -> Re
     Ok(())
 }
 
-type OneLog = LogSyncProtocol<OwnLog, u64, (), MemoryStore<u64>>;
-
-/// A peer's own log as the whole of every topic.
-#[derive(Clone, Debug)]
-struct OwnLog(PublicKey);
-
-#[async_trait]
-impl TopicLogMap<Topic, u64> for OwnLog {
-    async fn get(&self, _topic: &Topic) -> Option<HashMap<PublicKey, Vec<u64>>> {
-        Some(HashMap::from([(self.0, vec![LOG])]))
-    }
-}
-
-/// A sync protocol over one log with one operation by this key.
+/// A sync protocol over a log with one operation by this key.
 async fn one_log(key: &PrivateKey) -> Result<OneLog> {
-    let body = Body::new(key.public_key().as_bytes());
-    let mut header = Header {
-        version: 1,
-        seq_num: 0,
-        timestamp: 0,
-        public_key: key.public_key(),
-        payload_hash: Some(body.hash()),
-        payload_size: body.size(),
-        backlink: None,
-        signature: None,
-        previous: Vec::new(),
-        extensions: None,
-    };
-    header.sign(key);
-    let mut store = MemoryStore::new();
-    store
-        .insert_operation(
-            header.hash(),
-            &header,
-            Some(&body),
-            &header.to_bytes(),
-            &LOG,
-        )
-        .await?;
-    Ok(LogSyncProtocol::new(OwnLog(key.public_key()), store))
+    let mut log = Log::new(key.clone());
+    log.append(key.public_key().as_bytes()).await?;
+    Ok(log.protocol())
 }
