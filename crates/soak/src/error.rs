@@ -61,6 +61,14 @@ pub enum Error {
     #[error("no scenario `{name}`; expected one of: {known}")]
     UnknownScenario { name: String, known: String },
 
+    /// A node of a fleet failed, so that nothing can be said of the others.
+    #[error("node {member} ({}): {what}", program.display())]
+    Member {
+        member: String,
+        program: PathBuf,
+        what: String,
+    },
+
     /// A plot could not be drawn.
     #[error("cannot draw the plot of {scenario}: {what}")]
     Plot { scenario: String, what: String },

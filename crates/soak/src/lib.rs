@@ -13,6 +13,7 @@
 
 pub mod build;
 pub mod error;
+pub mod fleet;
 pub mod host;
 pub mod interrupt;
 pub mod network;

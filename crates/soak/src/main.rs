@@ -7,14 +7,15 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use fork::change::claimed_defects;
 use fork::project::Project;
 use fork::verbs::assemble;
 use soak::build;
+use soak::fleet::{Arrived, Fleet};
 use soak::host::{self, Host};
 use soak::interrupt::Interrupt;
 use soak::network::Network;
@@ -22,7 +23,7 @@ use soak::plan::{self, Size, Wish};
 use soak::protocol::Side;
 use soak::record::Record;
 use soak::report::summary::Facts;
-use soak::report::{Summary, notes, plot, table};
+use soak::report::{self, Summary, notes, plot, table};
 use soak::run::{self, Run, Workloads};
 use soak::workload::Workload;
 
@@ -31,6 +32,7 @@ Examples:
   cargo soak --quick                             the six scenarios that show the first fixes
   cargo soak --scenario known-peers --seed 7     one scenario, from another seed
   cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
+  cargo soak fleet --nodes 3                     nodes of both sides in one network
   cargo soak --upstream ./before --patched ./after
                                                  two binaries of your own that write the lines
                                                  which `churn-patched --help` documents
@@ -45,6 +47,56 @@ was measured. If soak itself is killed, its child ends at the next line it write
 /// Runs real nodes on the untouched and on the patched crates, side by side, and says which of them grow.
 #[derive(Debug, Parser)]
 #[command(name = "cargo soak", bin_name = "cargo soak", after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    args: Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Fleet(FleetArgs),
+}
+
+/// Runs nodes of both sides in one network, and says whether everything reaches everybody.
+///
+/// Each node is a process. All know each other; each says some things (gossip) and publishes some (sync).
+/// Exit codes: 0 everything arrived; 1 something is missing; 2 cannot tell; 130 interrupted.
+#[derive(Debug, clap::Args)]
+struct FleetArgs {
+    /// Nodes of each side.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    nodes: u16,
+
+    /// What each says, and what each publishes.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    messages: u16,
+
+    /// How long it may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..))]
+    limit: u16,
+
+    /// Where the nodes' keys come from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Build nothing; run this as the untouched side.
+    #[arg(long, value_name = "BIN", requires = "patched")]
+    upstream: Option<PathBuf>,
+
+    /// Build nothing; run this as the patched side.
+    #[arg(long, value_name = "BIN", requires = "upstream")]
+    patched: Option<PathBuf>,
+
+    /// Stay in this network instead of making one with loopback alone.
+    #[arg(long, hide = true)]
+    here: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct Args {
     /// Only the fixed six scenarios, at a quarter of the events.
     #[arg(long)]
@@ -80,8 +132,12 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match soak(&args) {
+    let Cli { verb, args } = Cli::parse();
+    let ended = match verb {
+        Some(Verb::Fleet(args)) => fleet(&args),
+        None => soak(&args),
+    };
+    match ended {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // A terminal that is gone is no reason to panic.
@@ -92,10 +148,56 @@ fn main() -> ExitCode {
     }
 }
 
+/// Builds both sides and runs a fleet of them, where possible in a network with nothing but loopback.
+fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
+    let here = env::current_dir().context("cannot tell the current folder")?;
+    let project = Project::discover(&here);
+    let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
+    if !args.here && Network::narrowest() == Network::LoopbackOnly {
+        return fleet_on_loopback(args, &workloads);
+    }
+    let size = Fleet {
+        upstream: args.nodes.into(),
+        patched: args.nodes.into(),
+        messages: args.messages.into(),
+        limit: Duration::from_secs(args.limit.into()),
+        seed: args.seed,
+    };
+    let began = Instant::now();
+    let arrivals = soak::fleet::run(&size, &workloads, &interrupt)?;
+    let text = report::fleet::fleet(&arrivals, began.elapsed());
+    // A reader that is gone is no reason to fail.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(u8::from(!arrivals.values().all(Arrived::whole)))
+}
+
+/// Runs this program again in a network of its own, for the members have to share one.
+fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<u8> {
+    let program = env::current_exe().context("cannot tell where this program is")?;
+    let mut command = Network::LoopbackOnly.command(&program);
+    command.args(["fleet", "--here"]);
+    for (name, value) in [
+        ("--nodes", args.nodes.to_string()),
+        ("--messages", args.messages.to_string()),
+        ("--limit", args.limit.to_string()),
+        ("--seed", args.seed.to_string()),
+    ] {
+        command.args([name, &value]);
+    }
+    command.arg("--upstream").arg(&workloads.upstream.program);
+    command.arg("--patched").arg(&workloads.patched.program);
+    let status = command.status().context("cannot run the fleet")?;
+    // Without a code it was killed, and has said nothing.
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(2))
+}
+
 fn soak(args: &Args) -> anyhow::Result<u8> {
     let here = env::current_dir().context("cannot tell the current folder")?;
     let project = Project::discover(&here);
-    let (workloads, interrupt) = prepare(args, &project)?;
+    let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
     let claimed: BTreeSet<_> = match (&project, args.claims.as_slice()) {
         (Ok(project), []) => claimed_defects(project)?,
         (_, claims) => claims.iter().cloned().collect(),
@@ -130,9 +232,13 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// The two binaries, built if need be; from here on Ctrl-C is ours to answer.
-fn prepare(args: &Args, project: &fork::Result<Project>) -> anyhow::Result<(Workloads, Interrupt)> {
+fn prepare(
+    upstream: &Option<PathBuf>,
+    patched: &Option<PathBuf>,
+    project: &fork::Result<Project>,
+) -> anyhow::Result<(Workloads, Interrupt)> {
     let listen = || Interrupt::on_signals().context("cannot listen for Ctrl-C");
-    if let Some(own) = own_binaries(args)? {
+    if let Some(own) = own_binaries(upstream, patched)? {
         return Ok((own, listen()?));
     }
     let project = project
@@ -145,8 +251,11 @@ fn prepare(args: &Args, project: &fork::Result<Project>) -> anyhow::Result<(Work
 }
 
 /// The binaries that the user named, if any.
-fn own_binaries(args: &Args) -> anyhow::Result<Option<Workloads>> {
-    let (Some(upstream), Some(patched)) = (&args.upstream, &args.patched) else {
+fn own_binaries(
+    upstream: &Option<PathBuf>,
+    patched: &Option<PathBuf>,
+) -> anyhow::Result<Option<Workloads>> {
+    let (Some(upstream), Some(patched)) = (upstream, patched) else {
         return Ok(None);
     };
     let workload = |side, program: &Path| {

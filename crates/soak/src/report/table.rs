@@ -16,21 +16,17 @@ const STYLE: TableStyle =
 
 /// Draws the table. `coloured`: mark the verdicts; they read the same without.
 pub fn table(summary: &Summary, coloured: bool) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(STYLE)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(vec![
-            Cell::new("scenario"),
-            right("events"),
-            right("upstream"),
-            Cell::new(""),
-            right("patched"),
-            Cell::new(""),
-            Cell::new("verdict"),
-        ]);
-    for row in &summary.scenarios {
-        table.add_row(vec![
+    let header = vec![
+        Cell::new("scenario"),
+        right("events"),
+        right("upstream"),
+        Cell::new(""),
+        right("patched"),
+        Cell::new(""),
+        Cell::new("verdict"),
+    ];
+    let rows = summary.scenarios.iter().map(|row| {
+        vec![
             Cell::new(&row.name),
             right(units::count(row.events)),
             growth(row.upstream.as_ref()),
@@ -38,17 +34,29 @@ pub fn table(summary: &Summary, coloured: bool) -> String {
             growth(row.patched.as_ref()),
             line(row.patched.as_ref()),
             verdict(row),
-        ]);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 1));
-    }
+        ]
+    });
+    let mut table = plain(header, rows);
     if coloured {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
     format!("{TITLE}\n\n{}", table.trim_fmt())
+}
+
+/// A table in the style of all of them.
+pub(super) fn plain(header: Vec<Cell>, rows: impl Iterator<Item = Vec<Cell>>) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header)
+        .add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    table
 }
 
 /// The verdict in a word or two.
@@ -89,6 +97,6 @@ fn line(side: Option<&SideSummary>) -> Cell {
     Cell::new(format!("{spark:<width$}", width = spark::WIDTH))
 }
 
-fn right(text: impl ToString) -> Cell {
+pub(super) fn right(text: impl ToString) -> Cell {
     Cell::new(text.to_string()).set_alignment(CellAlignment::Right)
 }

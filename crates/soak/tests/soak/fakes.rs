@@ -15,6 +15,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// What a script begins with: the words in which a scenario's body is written.
 const WORDS: &str = r#"
 name=$2 seed=$4 events=$6 samples=$8 figure= pause=
+[ "$1" != member ] || name=member seed=$3
 hello() {
   printf '{"type":"hello","protocol":1,"scenario":"%s","seed":%d,"events":%d,"event":"thing done","warmup_events":%d,"settle_ms":0,"versions":{"p2panda-net":"0.4.0"}}\n' \
     "$name" "$seed" "$events" "$((events / 3))"
@@ -118,32 +119,41 @@ impl Bench {
     }
 
     pub fn run(&self, upstream: &Path, patched: &Path, args: &[&str]) -> Done {
-        let mut command = self.command(upstream, patched, args);
-        let child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
-        let output = child.wait_with_output().unwrap();
-        Done {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        done(self.command(upstream, patched, &[&["--quick"], args].concat()))
+    }
+
+    /// Runs a verb of the program on upstream and patched to the end.
+    pub fn verb(&self, sides: [Fake; 2], args: &[&str]) -> Done {
+        let [upstream, patched] = self.write_both(sides);
+        done(self.command(&upstream, &patched, args))
     }
 
     /// Starts it, with what it prints in the file `stdout`.
     pub fn start(&self, [upstream, patched]: &[PathBuf; 2], args: &[&str]) -> Child {
         let stdout = File::create(self.path().join("stdout")).unwrap();
-        start(self.command(upstream, patched, args).stdout(stdout))
+        let args = [&["--quick"], args].concat();
+        start(self.command(upstream, patched, &args).stdout(stdout))
     }
 
     fn command(&self, upstream: &Path, patched: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_soak"));
-        command.current_dir(self.path()).arg("--quick");
+        command.current_dir(self.path()).args(args);
         command
             .arg("--upstream")
             .arg(upstream)
             .arg("--patched")
             .arg(patched);
-        command.args(args);
         command
+    }
+}
+
+fn done(mut command: Command) -> Done {
+    let child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let output = child.wait_with_output().unwrap();
+    Done {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

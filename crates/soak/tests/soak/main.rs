@@ -1,6 +1,7 @@
 //! The whole program against fake workloads: good ones, and every bad one that it must survive.
 
 mod fakes;
+mod fleet;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,88 @@
+//! A fleet of fakes: what the program says when a node fails, is silent, or everything arrives.
+
+use crate::fakes::{Bench, Done, Fake};
+
+/// Introduces itself, and repeats all it is told as if the others had said it, too.
+const CHATTY: &str = r#"
+printf '{"type":"member","public_key":"%s","addresses":["127.0.0.1:1"]}\n' "$seed"
+while read -r line; do
+  text=$(printf %s "$line" | sed 's/.*"text":"//; s/".*//')
+  kind=heard
+  case "$line" in *publish*) kind=synced ;; *meet*) continue ;; esac
+  for name in upstream-1 patched-1; do
+    printf '{"type":"%s","text":"%s"}\n' "$kind" "$(printf %s "$text" | sed "s/^[a-z]*-1/$name/")"
+  done
+done"#;
+
+fn fleet(bodies: [&str; 2], args: &[&str]) -> Done {
+    let bench = Bench::new();
+    let [upstream, patched] = bodies.map(|body| Fake::of(&[("member", body)]));
+    let fixed = ["fleet", "--here", "--nodes", "1", "--messages", "2"];
+    bench.verb([upstream, patched], &[&fixed[..], args].concat())
+}
+
+#[test]
+fn a_fleet_in_which_everything_arrives_is_told_so() {
+    let done = fleet([CHATTY, CHATTY], &[]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(
+        done.stdout.contains("everything reached everybody"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(done.stdout.matches("2 of 2").count(), 4, "{}", done.stdout);
+}
+
+#[test]
+fn a_node_to_which_nothing_comes_is_waited_for_no_longer_than_the_limit() {
+    let deaf = r#"printf '{"type":"member","public_key":"k","addresses":[]}\n'; cat > /dev/null"#;
+    let done = fleet([CHATTY, deaf], &["--limit", "2"]);
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("0 of 2"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("did not arrive in time"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn a_node_that_fails_ends_the_fleet_with_one_line() {
+    for (body, said) in [
+        ("exit 3", "ended before it was told to"),
+        (
+            r#"printf '{"type":"error","message":"no luck"}\n'; cat"#,
+            "no luck",
+        ),
+        (
+            "echo once upon a time; cat",
+            "wrote nonsense: once upon a time",
+        ),
+    ] {
+        let done = fleet([CHATTY, body], &[]);
+        assert_eq!(done.code, 2, "{body}: {}", done.stderr);
+        let expected = format!("error: node patched-1 (");
+        assert!(done.stderr.starts_with(&expected), "{}", done.stderr);
+        assert!(done.stderr.contains(said), "{}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    }
+}
+
+#[test]
+fn sizes_that_make_no_fleet_are_refused() {
+    for (option, value) in [
+        ("--nodes", "0"),
+        ("--messages", "1001"),
+        ("--limit", "soon"),
+    ] {
+        let bench = Bench::new();
+        let fakes = [CHATTY, CHATTY].map(|body| Fake::of(&[("member", body)]));
+        let done = bench.verb(fakes, &["fleet", option, value]);
+        assert_eq!(done.code, 2);
+        assert!(
+            done.stderr.contains(option) && done.stderr.contains(value),
+            "{}",
+            done.stderr
+        );
+    }
+}
