@@ -1,8 +1,9 @@
 //! Nodes as an application builds them, but on loopback and nowhere else.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use anyhow::{Context, Result};
+use iroh::{Endpoint, RelayMode, SecretKey};
 use p2panda_core::PrivateKey;
 use p2panda_net::{FromNetwork, Network, NetworkBuilder, NodeAddress, ToNetwork, TopicId};
 use p2panda_sync::TopicQuery;
@@ -13,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 pub type Node = Network<Topic>;
 
 /// The network all nodes of a workload share; any value that is no topic will do.
-const NETWORK: [u8; 32] = [0xee; 32];
+pub const NETWORK: [u8; 32] = [0xee; 32];
 
 /// What a workload subscribes to: nothing but an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +39,21 @@ pub fn loopback(key: PrivateKey) -> NetworkBuilder<Topic> {
         .bind_port_v4(0)
         .bind_ip_v6(Ipv6Addr::LOCALHOST)
         .bind_port_v6(0)
+}
+
+/// A socket for a peer that is no p2panda node, on loopback alike.
+///
+/// # Errors
+///
+/// When it cannot be bound.
+pub async fn endpoint(key: &PrivateKey) -> Result<Endpoint> {
+    Endpoint::builder()
+        .secret_key(SecretKey::from_bytes(key.as_bytes()))
+        .relay_mode(RelayMode::Disabled)
+        .bind_addr_v4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
+        .bind_addr_v6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0))
+        .bind()
+        .await
 }
 
 /// Peers in a book that is small enough to be full within a short run.

@@ -1,13 +1,12 @@
 //! Ever new peers come for one sync session each, and each session locks the gossip buffer of its peer.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use futures_util::SinkExt;
 use futures_util::sink;
+use iroh::NodeAddr;
 use iroh::endpoint::Connection;
-use iroh::{Endpoint, NodeAddr, RelayMode, SecretKey};
 use p2panda_core::PrivateKey;
 use p2panda_net::{FromNetwork, SyncConfiguration};
 use p2panda_sync::{SyncError, SyncProtocol};
@@ -76,13 +75,7 @@ async fn sync(run: &mut Run) -> Result<()> {
 
 /// One peer's whole life: a socket, a connection, a session in which each side learns one operation of the other's.
 async fn visit(key: &PrivateKey, topic: Topic, hub: NodeAddr) -> Result<()> {
-    let endpoint = Endpoint::builder()
-        .secret_key(SecretKey::from_bytes(key.as_bytes()))
-        .relay_mode(RelayMode::Disabled)
-        .bind_addr_v4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
-        .bind_addr_v6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0))
-        .bind()
-        .await?;
+    let endpoint = node::endpoint(key).await?;
     let connection = endpoint.connect(hub, SYNC_ALPN).await?;
     let session = initiate(&connection, topic, one_log(key).await?).await;
     connection.close(0_u32.into(), b"");

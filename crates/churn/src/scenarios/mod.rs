@@ -1,10 +1,12 @@
 //! The table of scenarios: each is a module that makes one kind of event happen, and a row here.
 
+mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
 mod known_peers;
 mod lonely_bootstrap;
 mod peer_churn;
+mod sync_churn;
 mod topic_churn;
 
 use std::pin::Pin;
@@ -22,6 +24,8 @@ pub const SCENARIOS: &[Scenario] = &[
     lonely_bootstrap::SCENARIO,
     topic_churn::SCENARIO,
     gossip_messages::SCENARIO,
+    forged_announcements::SCENARIO,
+    sync_churn::SCENARIO,
 ];
 
 /// What a scenario does, what stands in its way, and how to run it.
