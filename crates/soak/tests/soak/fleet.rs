@@ -61,8 +61,8 @@ fn a_node_that_fails_ends_the_fleet_with_one_line() {
     ] {
         let done = fleet([CHATTY, body], &[]);
         assert_eq!(done.code, 2, "{body}: {}", done.stderr);
-        let expected = format!("error: node patched-1 (");
-        assert!(done.stderr.starts_with(&expected), "{}", done.stderr);
+        let expected = "error: node patched-1 (";
+        assert!(done.stderr.starts_with(expected), "{}", done.stderr);
         assert!(done.stderr.contains(said), "{}", done.stderr);
         assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     }
