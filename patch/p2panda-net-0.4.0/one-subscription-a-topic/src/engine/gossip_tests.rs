@@ -20,10 +20,10 @@ use crate::to_public_key;
 
 use super::{GossipActor, ToGossipActor};
 
-const TOPIC: [u8; 32] = [2; 32];
+pub(super) const TOPIC: [u8; 32] = [2; 32];
 
 /// What takes milliseconds here may take seconds on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn attempts_to_join_without_peers_hold_one_subscription() {
@@ -114,15 +114,15 @@ async fn the_first_attempt_after_a_reset_is_answered_anew() {
 }
 
 /// A running gossip actor, with this test for an engine.
-struct Actor {
-    node: Node,
+pub(super) struct Actor {
+    pub node: Node,
     inbox: mpsc::Sender<ToGossipActor>,
-    engine: mpsc::Receiver<ToEngineActor<SyncTestTopic>>,
+    pub engine: mpsc::Receiver<ToEngineActor<SyncTestTopic>>,
     _running: AbortOnDropHandle<()>,
 }
 
 impl Actor {
-    async fn start(bootstrap: bool) -> Self {
+    pub async fn start(bootstrap: bool) -> Self {
         let node = Node::start().await;
         let (inbox, inbox_rx) = mpsc::channel(64);
         let (engine_tx, engine) = mpsc::channel(64);
@@ -138,23 +138,23 @@ impl Actor {
         }
     }
 
-    async fn send(&self, message: ToGossipActor) {
+    pub async fn send(&self, message: ToGossipActor) {
         self.inbox.send(message).await.unwrap();
     }
 
-    async fn join(&self, peers: &[PublicKey]) {
+    pub async fn join(&self, peers: &[PublicKey]) {
         let (topic_id, peers) = (TOPIC, peers.to_vec());
         self.send(ToGossipActor::Join { topic_id, peers }).await;
     }
 
     /// Learns where to reach a node.
-    async fn knows(&self, node: &Node) {
+    pub async fn knows(&self, node: &Node) {
         let address = node.endpoint.node_addr().await.unwrap();
         self.node.endpoint.add_node_addr(address).unwrap();
     }
 
     /// Waits for a join and returns its peers: `None` when there was none in time.
-    async fn joined(&mut self) -> Option<Vec<PublicKey>> {
+    pub async fn joined(&mut self) -> Option<Vec<PublicKey>> {
         let joined = async {
             while let Some(message) = self.engine.recv().await {
                 if let ToEngineActor::GossipJoined { peers, .. } = message {
@@ -168,14 +168,14 @@ impl Actor {
 }
 
 /// A node that gossips, on loopback alone.
-struct Node {
+pub(super) struct Node {
     endpoint: Endpoint,
     gossip: Gossip,
     _accepting: AbortOnDropHandle<()>,
 }
 
 impl Node {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let endpoint = Endpoint::builder()
             .relay_mode(RelayMode::Disabled)
             .alpns(vec![GOSSIP_ALPN.to_vec()])
@@ -197,11 +197,11 @@ impl Node {
         self.endpoint.node_id()
     }
 
-    fn public_key(&self) -> PublicKey {
+    pub fn public_key(&self) -> PublicKey {
         to_public_key(self.id())
     }
 
-    async fn subscribe(&self, through: &Node) -> (GossipSender, GossipReceiver) {
+    pub async fn subscribe(&self, through: &Node) -> (GossipSender, GossipReceiver) {
         let address = through.endpoint.node_addr().await.unwrap();
         self.endpoint.add_node_addr(address).unwrap();
         let subscribed = self.gossip.subscribe(TOPIC.into(), vec![through.id()]);
