@@ -1,0 +1,112 @@
+//! Seals and opens disco messages, and remembers the secrets shared with the nodes they are
+//! exchanged with.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use iroh_base::{NodeId, PublicKey};
+use iroh_metrics::{inc, inc_by};
+
+use super::{DiscoBoxError, MagicsockMetrics};
+use crate::{
+    disco,
+    key::{public_ed_box, SharedSecret},
+};
+
+/// How many secrets are remembered at most: about 100 KB.
+///
+/// To forget one that is needed again costs the key agreement that made it, some 50
+/// microseconds, so there is little to choose and no setting.
+const MAX_SECRETS: usize = 1024;
+
+/// The secrets shared with other nodes, each for as long as it is among the recently used.
+#[derive(Debug, Default)]
+pub(super) struct DiscoSecrets(Mutex<Recent>);
+
+/// The recently used secrets, in two generations.
+///
+/// What is used is in, or comes into, the younger one. Once that holds half of what there is room
+/// for, it becomes the older one, and what has not been used for that long is forgotten.
+#[derive(Debug, Default)]
+struct Recent {
+    younger: HashMap<PublicKey, Arc<SharedSecret>>,
+    older: HashMap<PublicKey, Arc<SharedSecret>>,
+}
+
+impl DiscoSecrets {
+    /// Seals a message from this node to another one.
+    pub(super) fn encode_and_seal(
+        &self,
+        this_secret_key: &crypto_box::SecretKey,
+        this_node_id: NodeId,
+        other_node_id: NodeId,
+        msg: &disco::Message,
+    ) -> Bytes {
+        let secret = self.known(&other_node_id).unwrap_or_else(|| {
+            let agreed = Arc::new(agree(this_secret_key, &other_node_id));
+            self.remember(other_node_id, agreed.clone());
+            agreed
+        });
+        let mut seal = msg.as_bytes();
+        secret.seal(&mut seal);
+        disco::encode_message(&this_node_id, seal).into()
+    }
+
+    /// Opens a message that claims to be from a node.
+    pub(super) fn unseal_and_decode(
+        &self,
+        this_secret_key: &crypto_box::SecretKey,
+        claimed_node_id: NodeId,
+        mut sealed_box: Vec<u8>,
+    ) -> Result<disco::Message, DiscoBoxError> {
+        if let Some(secret) = self.known(&claimed_node_id) {
+            secret.open(&mut sealed_box)?;
+        } else {
+            let agreed = agree(this_secret_key, &claimed_node_id);
+            agreed.open(&mut sealed_box)?;
+            // Only now: until its box is open, a message may be from anybody.
+            self.remember(claimed_node_id, Arc::new(agreed));
+        }
+        disco::Message::from_bytes(&sealed_box).map_err(DiscoBoxError::Parse)
+    }
+
+    fn known(&self, node_id: &PublicKey) -> Option<Arc<SharedSecret>> {
+        let mut recent = self.0.lock().expect("poisoned");
+        if let Some(secret) = recent.younger.get(node_id) {
+            return Some(secret.clone());
+        }
+        let secret = recent.older.remove(node_id)?;
+        recent.insert(*node_id, secret.clone());
+        Some(secret)
+    }
+
+    fn remember(&self, node_id: PublicKey, secret: Arc<SharedSecret>) {
+        let mut recent = self.0.lock().expect("poisoned");
+        if recent.insert(node_id, secret).is_none() {
+            inc!(MagicsockMetrics, disco_secrets_added);
+        }
+    }
+}
+
+impl Recent {
+    fn insert(
+        &mut self,
+        node_id: PublicKey,
+        secret: Arc<SharedSecret>,
+    ) -> Option<Arc<SharedSecret>> {
+        if self.younger.len() >= MAX_SECRETS / 2 {
+            let older = mem::take(&mut self.younger);
+            let forgotten = mem::replace(&mut self.older, older).len();
+            inc_by!(MagicsockMetrics, disco_secrets_removed, forgotten as _);
+        }
+        self.younger.insert(node_id, secret)
+    }
+}
+
+fn agree(this_secret_key: &crypto_box::SecretKey, other_node_id: &NodeId) -> SharedSecret {
+    SharedSecret::new(this_secret_key, &public_ed_box(&other_node_id.public()))
+}
