@@ -38,38 +38,38 @@ struct Recent {
 }
 
 impl DiscoSecrets {
-    /// Seals a message from this node to another one.
+    /// Seals a message from us to another node.
     pub(super) fn encode_and_seal(
         &self,
-        this_secret_key: &crypto_box::SecretKey,
-        this_node_id: NodeId,
-        other_node_id: NodeId,
+        ours: &crypto_box::SecretKey,
+        from: NodeId,
+        to: NodeId,
         msg: &disco::Message,
     ) -> Bytes {
-        let secret = self.known(&other_node_id).unwrap_or_else(|| {
-            let agreed = Arc::new(agree(this_secret_key, &other_node_id));
-            self.remember(other_node_id, agreed.clone());
+        let secret = self.known(&to).unwrap_or_else(|| {
+            let agreed = Arc::new(agree(ours, &to));
+            self.remember(to, agreed.clone());
             agreed
         });
-        let mut seal = msg.as_bytes();
-        secret.seal(&mut seal);
-        disco::encode_message(&this_node_id, seal).into()
+        let mut sealed = msg.as_bytes();
+        secret.seal(&mut sealed);
+        disco::encode_message(&from, sealed).into()
     }
 
-    /// Opens a message that claims to be from a node.
+    /// Opens a message to us that claims to be from a node.
     pub(super) fn unseal_and_decode(
         &self,
-        this_secret_key: &crypto_box::SecretKey,
-        claimed_node_id: NodeId,
+        ours: &crypto_box::SecretKey,
+        claimed: NodeId,
         mut sealed_box: Vec<u8>,
     ) -> Result<disco::Message, DiscoBoxError> {
-        if let Some(secret) = self.known(&claimed_node_id) {
+        if let Some(secret) = self.known(&claimed) {
             secret.open(&mut sealed_box)?;
         } else {
-            let agreed = agree(this_secret_key, &claimed_node_id);
+            let agreed = agree(ours, &claimed);
             agreed.open(&mut sealed_box)?;
             // Only now: until its box is open, a message may be from anybody.
-            self.remember(claimed_node_id, Arc::new(agreed));
+            self.remember(claimed, Arc::new(agreed));
         }
         disco::Message::from_bytes(&sealed_box).map_err(DiscoBoxError::Parse)
     }
@@ -107,6 +107,6 @@ impl Recent {
     }
 }
 
-fn agree(this_secret_key: &crypto_box::SecretKey, other_node_id: &NodeId) -> SharedSecret {
-    SharedSecret::new(this_secret_key, &public_ed_box(&other_node_id.public()))
+fn agree(ours: &crypto_box::SecretKey, theirs: &NodeId) -> SharedSecret {
+    SharedSecret::new(ours, &public_ed_box(&theirs.public()))
 }
