@@ -43,7 +43,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 /// The protocol that p2panda-net's nodes speak for a sync session.
-const SYNC_ALPN: &[u8] = b"/p2panda-net-sync/0";
+pub(super) const SYNC_ALPN: &[u8] = b"/p2panda-net-sync/0";
 
 async fn sync(run: &mut Run) -> Result<()> {
     let topic = Topic(run.random());
@@ -83,8 +83,23 @@ async fn visit(key: &PrivateKey, topic: Topic, hub: NodeAddr) -> Result<()> {
     session
 }
 
+/// A peer on loopback that is no p2panda node.
+pub(super) async fn endpoint(key: &PrivateKey) -> Result<Endpoint> {
+    Endpoint::builder()
+        .secret_key(SecretKey::from_bytes(key.as_bytes()))
+        .relay_mode(RelayMode::Disabled)
+        .bind_addr_v4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
+        .bind_addr_v6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0))
+        .bind()
+        .await
+}
+
 /// The initiator's part of a session, with the same ending as p2panda-net's own.
-async fn initiate(connection: &Connection, topic: Topic, protocol: OneLog) -> Result<()> {
+pub(super) async fn initiate(
+    connection: &Connection,
+    topic: Topic,
+    protocol: OneLog,
+) -> Result<()> {
     let (mut send, mut receive) = connection.open_bi().await?;
     let mut synced = sink::drain().sink_map_err(|never| match never {});
     let synced: &mut (dyn sink::Sink<_, Error = SyncError> + Send + Unpin) = &mut synced;
@@ -103,7 +118,7 @@ async fn initiate(connection: &Connection, topic: Topic, protocol: OneLog) -> Re
 }
 
 /// A sync protocol over a log with one operation by this key.
-async fn one_log(key: &PrivateKey) -> Result<OneLog> {
+pub(super) async fn one_log(key: &PrivateKey) -> Result<OneLog> {
     let mut log = Log::new(key.clone());
     log.append(key.public_key().as_bytes()).await?;
     Ok(log.protocol())

@@ -3,9 +3,11 @@
 mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
+mod idle_node;
 mod known_peers;
 mod lonely_bootstrap;
 mod peer_churn;
+mod resync_connections;
 mod sync_churn;
 mod topic_churn;
 
@@ -26,6 +28,8 @@ pub const SCENARIOS: &[Scenario] = &[
     gossip_messages::SCENARIO,
     forged_announcements::SCENARIO,
     sync_churn::SCENARIO,
+    idle_node::SCENARIO,
+    resync_connections::SCENARIO,
 ];
 
 /// What a scenario does, what stands in its way, and how to run it.
