@@ -43,11 +43,11 @@ where
     /// operation that is there stays, and nothing is inserted.
     pub(super) fn insert(
         &mut self,
+        log_id: &L,
         hash: Hash,
         header: &Header<E>,
-        body: Option<&Body>,
         header_bytes: &[u8],
-        log_id: &L,
+        body: Option<&Body>,
     ) -> bool {
         let log_meta = (header.seq_num, header.timestamp, hash);
         let operation = |log_ids| {
