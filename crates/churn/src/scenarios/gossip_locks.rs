@@ -83,17 +83,6 @@ async fn visit(key: &PrivateKey, topic: Topic, hub: NodeAddr) -> Result<()> {
     session
 }
 
-/// A peer on loopback that is no p2panda node.
-pub(super) async fn endpoint(key: &PrivateKey) -> Result<Endpoint> {
-    Endpoint::builder()
-        .secret_key(SecretKey::from_bytes(key.as_bytes()))
-        .relay_mode(RelayMode::Disabled)
-        .bind_addr_v4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
-        .bind_addr_v6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0))
-        .bind()
-        .await
-}
-
 /// The initiator's part of a session, with the same ending as p2panda-net's own.
 pub(super) async fn initiate(
     connection: &Connection,
