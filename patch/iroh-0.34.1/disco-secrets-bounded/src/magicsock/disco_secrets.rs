@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use iroh_base::{NodeId, PublicKey};
 use iroh_metrics::{inc, inc_by};
+use n0_future::time::{Duration, Instant};
 
 use super::{DiscoBoxError, MagicsockMetrics};
 use crate::{
@@ -23,16 +24,22 @@ use crate::{
 /// microseconds, so there is little to choose and no setting.
 const MAX_SECRETS: usize = 1024;
 
+/// For how long a generation takes in secrets, unless it is full before: many heartbeats.
+const GENERATION: Duration = Duration::from_secs(60);
+
 /// The secrets shared with other nodes, each for as long as it is among the recently used.
 #[derive(Debug, Default)]
 pub(super) struct DiscoSecrets(Mutex<Recent>);
 
 /// The recently used secrets, in two generations.
 ///
-/// What is used is in, or comes into, the younger one. Once that holds half of what there is room
-/// for, it becomes the older one, and what has not been used for that long is forgotten.
+/// What is used is in, or comes into, the younger one. Once that is a minute old, or holds half of
+/// what there is room for, it becomes the older one, and what has not been used since the last
+/// time is forgotten.
 #[derive(Debug, Default)]
 struct Recent {
+    /// When the younger generation began.
+    since: Option<Instant>,
     younger: HashMap<PublicKey, Arc<SharedSecret>>,
     older: HashMap<PublicKey, Arc<SharedSecret>>,
 }
@@ -98,7 +105,10 @@ impl Recent {
         node_id: PublicKey,
         secret: Arc<SharedSecret>,
     ) -> Option<Arc<SharedSecret>> {
-        if self.younger.len() >= MAX_SECRETS / 2 {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        if self.younger.len() >= MAX_SECRETS / 2 || now - since >= GENERATION {
+            self.since = Some(now);
             let older = mem::take(&mut self.younger);
             let forgotten = mem::replace(&mut self.older, older).len();
             inc_by!(MagicsockMetrics, disco_secrets_removed, forgotten as _);

@@ -69,6 +69,18 @@ fn a_secret_in_use_outlives_those_that_are_not() {
     assert!(!shown.contains(&format!("{unused:?}")));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_not_used_for_two_minutes_goes_with_the_next_new_one() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let this = SecretKey::generate(&mut rng);
+    let secrets = DiscoSecrets::default();
+    for _ in 0..3 {
+        seal_ping(&secrets, &this, node(&mut rng));
+        tokio::time::advance(Duration::from_secs(60)).await;
+    }
+    assert_eq!(remembered(&secrets), 2);
+}
+
 /// How many secrets there are, by what is printed of them.
 fn remembered(secrets: &DiscoSecrets) -> usize {
     format!("{secrets:?}").matches("SharedSecret(").count()
