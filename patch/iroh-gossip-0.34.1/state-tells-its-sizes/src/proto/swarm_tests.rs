@@ -4,7 +4,7 @@
 //! that the same file measures both. The figures are printed:
 //!
 //! ```text
-//! cargo test --release --lib simulated_swarms -- --ignored --nocapture
+//! cargo test --lib figures_of_simulated_swarms -- --ignored --nocapture
 //! ```
 
 use std::collections::HashSet;
@@ -16,42 +16,68 @@ use rand_core::SeedableRng;
 
 use super::{
     tests::{Network, SimulatorConfig, TOPIC},
-    Command, Config, Event, Scope, State,
+    topic, Command, Config, Event, Scope, State,
 };
 
 /// Messages that one swarm is asked to deliver.
 const ROUNDS: usize = 20;
+/// Ticks in which a swarm shuffles once, and in which it recovers from losing nodes.
+const MINUTE: usize = 6100;
 
 #[test]
-fn a_swarm_of_20_nodes_delivers_every_message_to_every_node() {
-    let figures = measure(20, 1);
-    assert_eq!(figures.missed, 0, "{figures:?}");
+fn every_message_reaches_every_node_of_20_and_of_100() {
+    for nodes in [20, 100] {
+        assert_eq!(measure(nodes, Swarm::Grown, 1).missed, 0);
+    }
 }
 
 #[test]
-fn a_swarm_of_100_nodes_delivers_every_message_to_every_node() {
-    let figures = measure(100, 1);
-    assert_eq!(figures.missed, 0, "{figures:?}");
+fn every_message_reaches_those_that_stay_when_a_fifth_of_the_nodes_leaves() {
+    for nodes in [20, 100] {
+        assert_eq!(measure(nodes, Swarm::Thinned, 1).missed, 0);
+    }
 }
 
 #[test]
 #[ignore = "prints figures to compare by hand, and takes minutes"]
 fn figures_of_simulated_swarms() {
-    for (nodes, seeds) in [(20, 20), (100, 10), (1000, 5)] {
-        let figures: Vec<Figures> = (1..=seeds).map(|seed| measure(nodes, seed)).collect();
-        let mean = |of: fn(&Figures) -> f64| figures.iter().map(of).sum::<f64>() / seeds as f64;
-        println!(
-            "{nodes} nodes, {seeds} seeds, {ROUNDS} messages each: missed {}, redundancy {:.3}, last hop {:.2}, ticks {:.2}",
-            figures.iter().map(|figures| figures.missed).sum::<usize>(),
-            mean(|figures| figures.redundancy),
-            mean(|figures| figures.last_hop),
-            mean(|figures| figures.ticks),
-        );
+    for swarm in [Swarm::Grown, Swarm::Thinned] {
+        for (nodes, seeds) in [(20, 100), (100, 50), (1000, 10)] {
+            let figures: Vec<Figures> = (1..=seeds)
+                .map(|seed| measure(nodes, swarm, seed))
+                .collect();
+            println!(
+                "{swarm:?}, {nodes} nodes, {seeds} seeds, {ROUNDS} messages each: \
+                 missed {}, redundancy {}, last hop {}, ticks {}, neighbors {}",
+                figures.iter().map(|figures| figures.missed).sum::<usize>(),
+                mean(&figures, |figures| figures.redundancy),
+                mean(&figures, |figures| figures.last_hop),
+                mean(&figures, |figures| figures.ticks),
+                mean(&figures, |figures| figures.neighbors),
+            );
+        }
     }
 }
 
+/// The mean of a figure, and its standard error.
+fn mean(figures: &[Figures], of: fn(&Figures) -> f64) -> String {
+    let count = figures.len() as f64;
+    let mean = figures.iter().map(of).sum::<f64>() / count;
+    let squares = figures.iter().map(|figures| (of(figures) - mean).powi(2));
+    let error = (squares.sum::<f64>() / (count - 1.) / count).sqrt();
+    format!("{mean:.3} ± {error:.3}")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Swarm {
+    /// All nodes have joined.
+    Grown,
+    /// Every fifth node has left again.
+    Thinned,
+}
+
 /// What became of the messages of one swarm.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Figures {
     /// Deliveries that did not happen in time.
     missed: usize,
@@ -61,28 +87,37 @@ struct Figures {
     last_hop: f64,
     /// Ticks of the simulator until the last node was reached, mean over the messages.
     ticks: f64,
+    /// Neighbors of a node.
+    neighbors: f64,
 }
 
 /// Lets a swarm form as the simulator does, and broadcasts from changing nodes.
-fn measure(nodes: usize, seed: u64) -> Figures {
+fn measure(nodes: usize, swarm: Swarm, seed: u64) -> Figures {
     let config = SimulatorConfig {
         peers_count: nodes,
         ..Default::default()
     };
-    let mut network = form(&config, seed);
-    let mut figures = Figures {
-        missed: 0,
-        redundancy: 0.,
-        last_hop: 0.,
-        ticks: 0.,
-    };
+    let mut network = grow(&config, seed);
+    if swarm == Swarm::Thinned {
+        network.ticks(MINUTE);
+        for node in (0..nodes).skip(4).step_by(5) {
+            network.command(node, TOPIC, Command::Quit);
+        }
+        network.ticks(MINUTE);
+    }
+    let members: Vec<usize> = (0..nodes)
+        .filter(|node| topic(&network, *node).is_some())
+        .collect();
+
+    let mut figures = Figures::default();
     for round in 0..ROUNDS {
         reset_stats(&mut network);
-        let from = round * nodes / ROUNDS;
+        let from = members[round * members.len() / ROUNDS];
         let message: Bytes = format!("{round}").into();
         let command = Command::Broadcast(message.clone(), Scope::Swarm);
         network.command(from, TOPIC, command);
-        let mut waiting: HashSet<usize> = (0..nodes).filter(|node| *node != from).collect();
+        let mut waiting: HashSet<usize> = members.iter().copied().collect();
+        waiting.remove(&from);
         let mut ticks = 0;
         while !waiting.is_empty() && ticks < config.round_max_ticks {
             network.tick();
@@ -97,19 +132,26 @@ fn measure(nodes: usize, seed: u64) -> Figures {
         figures.ticks += ticks as f64;
         // What is still under way is redundant.
         network.ticks(20);
-        figures.redundancy += payloads_received(&network) as f64 / (nodes - 1) as f64 - 1.;
-        figures.last_hop += last_hop(&network) as f64;
+        let topics = members.iter().filter_map(|node| topic(&network, *node));
+        let stats: Vec<_> = topics.map(|topic| topic.gossip_stats()).collect();
+        let received = stats.iter().map(|stats| stats.payload_messages_received);
+        let last_hop = stats.iter().map(|stats| stats.max_last_delivery_hop).max();
+        figures.redundancy += received.sum::<u64>() as f64 / (members.len() - 1) as f64 - 1.;
+        figures.last_hop += last_hop.unwrap_or_default() as f64;
     }
-    let rounds = ROUNDS as f64;
-    figures.redundancy /= rounds;
-    figures.last_hop /= rounds;
-    figures.ticks /= rounds;
+
+    let topics = members.iter().filter_map(|node| topic(&network, *node));
+    let neighbors = topics.map(|topic| topic.swarm.active_view.len());
+    figures.neighbors = neighbors.sum::<usize>() as f64 / members.len() as f64;
+    figures.redundancy /= ROUNDS as f64;
+    figures.last_hop /= ROUNDS as f64;
+    figures.ticks /= ROUNDS as f64;
     figures
 }
 
-type Swarm = Network<usize, ChaCha12Rng>;
+type Nodes = Network<usize, ChaCha12Rng>;
 
-fn form(config: &SimulatorConfig, seed: u64) -> Swarm {
+fn grow(config: &SimulatorConfig, seed: u64) -> Nodes {
     let mut network = Network::new(Instant::now());
     for node in 0..config.peers_count {
         let rng = ChaCha12Rng::seed_from_u64(seed << 32 | node as u64);
@@ -131,32 +173,14 @@ fn form(config: &SimulatorConfig, seed: u64) -> Swarm {
     network
 }
 
-fn reset_stats(network: &mut Swarm) {
+fn topic(network: &Nodes, node: usize) -> Option<&topic::State<usize, ChaCha12Rng>> {
+    network.peer(&node)?.state(&TOPIC)
+}
+
+fn reset_stats(network: &mut Nodes) {
     for state in &mut network.peers {
-        let topic = state.state_mut(&TOPIC).expect("joined");
-        topic.gossip.stats = Default::default();
+        if let Some(topic) = state.state_mut(&TOPIC) {
+            topic.gossip.stats = Default::default();
+        }
     }
-}
-
-fn payloads_received(network: &Swarm) -> u64 {
-    let of = |state: &State<_, _>| {
-        state
-            .state(&TOPIC)
-            .map(|topic| topic.gossip_stats().payload_messages_received)
-    };
-    network.peers.iter().filter_map(of).sum()
-}
-
-fn last_hop(network: &Swarm) -> u16 {
-    let of = |state: &State<_, _>| {
-        state
-            .state(&TOPIC)
-            .map(|topic| topic.gossip_stats().max_last_delivery_hop)
-    };
-    network
-        .peers
-        .iter()
-        .filter_map(of)
-        .max()
-        .unwrap_or_default()
 }
