@@ -8,7 +8,7 @@ pub mod suites;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{Metadata, MetadataCommand};
 use serde::{Deserialize, Serialize};
 
 pub use self::before::run as run_before;
@@ -73,7 +73,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     for krate in &crates {
         let outcome = run::run(project, &upstream_suite(project, krate, &suites))?;
         if changes.iter().any(|change| change.krate == *krate) {
-            wrong.extend(check_features(project, krate)?);
+            wrong.extend(check_features(project, krate, &suites)?);
         }
         wrong.extend(not_run(&changes, krate, &outcome));
         lines.push(outcome.line(krate, suites.of(krate).skip.len()));
@@ -111,11 +111,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
 /// The crates that have changes, and those of the fork that depend on one of them.
 fn in_scope(project: &Project, changes: &[Change]) -> Result<Vec<String>> {
     let mut scope: BTreeSet<String> = changes.iter().map(|change| change.krate.clone()).collect();
-    let mut command = MetadataCommand::new();
-    command.manifest_path(project.manifest()).no_deps();
-    command.other_options(["--locked".to_owned()]);
-    let metadata = process::metadata(&mut command)
-        .map_err(|said| Error::Check(format!("cargo metadata: {said}")))?;
+    let metadata = members(project)?;
     let crates = project.crates()?;
     let folder = |name: &str| {
         crates
@@ -190,14 +186,36 @@ fn own_suites(project: &Project) -> Vec<(&'static str, Suite)> {
     ]
 }
 
+/// What cargo says of the packages of the root workspace, without their dependencies.
+fn members(project: &Project) -> Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(project.manifest()).no_deps();
+    command.other_options(["--locked".to_owned()]);
+    process::metadata(&mut command).map_err(|said| Error::Check(format!("cargo metadata: {said}")))
+}
+
+/// The features of an assembled crate.
+fn features(project: &Project, krate: &str) -> Result<BTreeMap<String, Vec<String>>> {
+    let packages = members(project)?.packages;
+    let named = |(name, _): &(&str, &str)| packages.iter().find(|package| package.name == *name);
+    let package = split_name(krate).as_ref().and_then(named);
+    Ok(package.map_or_else(BTreeMap::new, |package| {
+        package.features.clone().into_iter().collect()
+    }))
+}
+
 /// A crate with changes builds with no, default and all features.
-fn check_features(project: &Project, krate: &str) -> Result<Vec<String>> {
+fn check_features(project: &Project, krate: &str, suites: &Suites) -> Result<Vec<String>> {
     let spec = package_spec(krate);
     let mut wrong = Vec::new();
+    let all = match suites.of(krate).all_features(&features(project, krate)?) {
+        Ok(all) => all,
+        Err(what) => return Ok(vec![what]),
+    };
     for (label, flag) in [
-        ("no", Some("--no-default-features")),
+        ("no", Some("--no-default-features".to_owned())),
         ("default", None),
-        ("all", Some("--all-features")),
+        ("all", Some(all)),
     ] {
         let mut command = cargo();
         command.current_dir(project.root());

@@ -1,5 +1,6 @@
 //! tests/suites.toml: how upstream's own suites run here, and which of their tests cannot, and why.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
@@ -36,6 +37,17 @@ pub struct CrateSuite {
     pub seconds_max: u64,
     #[serde(default)]
     pub skip: Vec<Skip>,
+    /// What is left out where the crate is built with all features.
+    #[serde(default)]
+    pub unbuilt: Vec<Unbuilt>,
+}
+
+/// A feature that does not build here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unbuilt {
+    pub feature: String,
+    pub why: String,
 }
 
 /// A test that is not run.
@@ -79,10 +91,11 @@ impl Suites {
             threads: None,
             seconds_max: seconds_max(),
             skip: Vec::new(),
+            unbuilt: Vec::new(),
         })
     }
 
-    /// Says which tests were skipped, and why.
+    /// Says which tests were skipped and which features were not built, and why.
     pub fn print_skips(&self, crates: &[String]) {
         for suite in self
             .crates
@@ -92,11 +105,41 @@ impl Suites {
             for Skip { test, why } in &suite.skip {
                 println!("skipped: {} {test}: {why}", suite.name);
             }
+            for Unbuilt { feature, why } in &suite.unbuilt {
+                println!("not built: {} with {feature}: {why}", suite.name);
+            }
         }
     }
 }
 
 impl CrateSuite {
+    /// What to tell cargo so that it builds the crate with all its features, or all that can be built.
+    ///
+    /// # Errors
+    /// What is wrong, where one that is to be left out is none of them.
+    pub fn all_features(&self, features: &BTreeMap<String, Vec<String>>) -> Result<String, String> {
+        if self.unbuilt.is_empty() {
+            return Ok("--all-features".into());
+        }
+        let unknown = |left_out: &&Unbuilt| !features.contains_key(&left_out.feature);
+        if let Some(Unbuilt { feature, .. }) = self.unbuilt.iter().find(unknown) {
+            return Err(format!(
+                "tests/suites.toml: {} has no feature {feature}; take it out of `unbuilt`",
+                self.name
+            ));
+        }
+        let built: Vec<_> = features
+            .keys()
+            .filter(|name| {
+                self.unbuilt
+                    .iter()
+                    .all(|left_out| left_out.feature != **name)
+            })
+            .map(String::as_str)
+            .collect();
+        Ok(format!("--features={}", built.join(",")))
+    }
+
     /// Adds features, and behind `--` what the test harness is told.
     pub fn add_to(&self, command: &mut Command) {
         if !self.features.is_empty() {
@@ -120,4 +163,34 @@ impl CrateSuite {
 
 fn seconds_max() -> u64 {
     15 * 60
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite(unbuilt: &[&str]) -> CrateSuite {
+        let unbuilt: Vec<_> = unbuilt
+            .iter()
+            .map(|feature| format!("{{ feature = \"{feature}\", why = \"it does not\" }}"))
+            .collect();
+        let text = format!("name = \"one-1.0.0\"\nunbuilt = [{}]", unbuilt.join(","));
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn all_features_are_those_that_can_be_built() {
+        let features = ["default", "fips", "log"].map(|name| (name.to_owned(), Vec::new()));
+        let features = BTreeMap::from(features);
+        assert_eq!(
+            suite(&[]).all_features(&features).unwrap(),
+            "--all-features"
+        );
+        assert_eq!(
+            suite(&["fips"]).all_features(&features).unwrap(),
+            "--features=default,log"
+        );
+        let wrong = suite(&["fpis"]).all_features(&features).unwrap_err();
+        assert!(wrong.contains("one-1.0.0 has no feature fpis"), "{wrong}");
+    }
 }
