@@ -64,7 +64,7 @@ mod tests {
             let rng = StdRng::seed_from_u64(7);
             State::new(id, PeerData::default(), Default::default(), rng)
         });
-        let mut command = |state: &mut State<_, _>, command| {
+        let command = |state: &mut State<_, _>, command| {
             sent(state.handle(InEvent::Command(topic, command), Instant::now()))
         };
         command(&mut ours, ProtoCommand::Join(vec![]));

@@ -2,6 +2,8 @@
 //!
 //! Belongs beside the module `common`: `#[path = "common/peer.rs"] mod peer;`.
 
+#![allow(dead_code)]
+
 use bytes::BytesMut;
 use iroh::{
     endpoint::{Connection, RecvStream, SendStream},
