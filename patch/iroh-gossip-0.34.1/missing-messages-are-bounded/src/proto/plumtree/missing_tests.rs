@@ -6,9 +6,12 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 
 use super::{DeliveryScope, Gossip, IHave, Message, MessageId, Round, Timer};
-use crate::proto::{
-    hyparview,
-    topic::{self, InEvent, OutEvent},
+use crate::{
+    proto::{
+        hyparview,
+        topic::{self, InEvent, OutEvent},
+    },
+    GossipLimits,
 };
 
 type Topic = topic::State<u64, ChaCha12Rng>;
@@ -116,6 +119,23 @@ fn messages_that_arrive_do_not_count_against_those_who_announced_them() {
     let sizes = topic.sizes();
     assert_eq!(sizes.missing_messages, 0);
     assert_eq!(sizes.missing_message_advertisers, 0);
+}
+
+#[test]
+fn the_limits_of_a_topic_are_those_that_were_set() {
+    let mut limits = GossipLimits::default();
+    limits.missing_messages_per_peer = 10;
+    limits.advertisers_per_message = 2;
+    let mut topic = topic().with_limits(&limits);
+    for peer in 1..=3 {
+        become_neighbor(&mut topic, peer);
+        for id in 0..20 {
+            announce(&mut topic, peer, id);
+        }
+    }
+    let sizes = topic.sizes();
+    assert_eq!(sizes.missing_message_advertisers, 30);
+    assert_eq!(sizes.missing_messages, 20);
 }
 
 fn topic() -> Topic {

@@ -5,8 +5,15 @@ use n0_future::time::Instant;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 
-use super::{DeliveryScope, Gossip, Graft, Message, MessageId, Round};
-use crate::proto::topic::{self, InEvent, OutEvent};
+use super::{DeliveryScope, Gossip, Graft, Message, MessageId, Round, Scope};
+use crate::{
+    proto::{
+        state,
+        topic::{self, InEvent, OutEvent},
+        Command, State,
+    },
+    GossipLimits,
+};
 
 type Topic = topic::State<u64, ChaCha12Rng>;
 
@@ -34,6 +41,25 @@ fn small_payloads_count_what_it_takes_to_keep_them() {
     }
     let payloads = topic.sizes().payloads;
     assert!(payloads < 16 * MIB / 150, "{payloads} payloads of 4 bytes");
+}
+
+#[test]
+fn a_node_keeps_to_the_limits_that_were_set() {
+    let mut limits = GossipLimits::default();
+    limits.message_ids_per_topic = 5;
+    limits.payload_bytes_per_topic = 1000;
+    let rng = ChaCha12Rng::seed_from_u64(0);
+    let node = State::new(0u64, Default::default(), Default::default(), rng);
+    let mut node = node.with_limits(limits);
+    let topic = [1; 32].into();
+    let broadcast = (0..20).map(|message| Command::Broadcast(content(message, 10), Scope::Swarm));
+    for command in [Command::Join(vec![])].into_iter().chain(broadcast) {
+        let _ = node.handle(state::InEvent::Command(topic, command), Instant::now());
+    }
+    let sizes = node.sizes();
+    assert_eq!(sizes.message_ids, 5);
+    assert!((1..20).contains(&sizes.payloads), "{sizes:?}");
+    assert!(sizes.payload_bytes <= 1000, "{sizes:?}");
 }
 
 fn topic() -> Topic {

@@ -9,9 +9,12 @@ use rand_core::SeedableRng;
 use super::{
     Disconnect, ForwardJoin, Message, Neighbor, Priority, Shuffle, ShuffleReply, Timer, Ttl,
 };
-use crate::proto::{
-    topic::{self, InEvent, OutEvent},
-    PeerData, PeerInfo,
+use crate::{
+    proto::{
+        topic::{self, InEvent, OutEvent},
+        PeerData, PeerInfo,
+    },
+    GossipLimits,
 };
 
 type Topic = topic::State<u64, ChaCha12Rng>;
@@ -112,6 +115,29 @@ fn data_of_more_than_1_kib_is_not_kept_and_the_peer_is() {
     // The two, and the two neighbors that made place.
     assert_eq!(sizes.passive_peers, 4);
     assert_eq!(sizes.peer_data_bytes, 50);
+}
+
+#[test]
+fn the_limits_of_a_topic_are_those_that_were_set() {
+    let mut limits = GossipLimits::default();
+    limits.shuffle_nodes = 12;
+    limits.peer_data_bytes = 20;
+    let mut topic = topic().with_limits(&limits);
+    shuffle(&mut topic, 100..120, 20);
+    let sizes = topic.sizes();
+    assert_eq!(sizes.passive_peers, 12);
+    assert_eq!(sizes.peer_data_bytes, 5 * 10 + 12 * 20);
+    shuffle(&mut topic, 200..201, 21);
+    assert_eq!(topic.sizes().peer_data, 17);
+
+    limits.shuffle_nodes = 0;
+    let mut topic = self::topic().with_limits(&limits);
+    shuffle(&mut topic, 100..120, 20);
+    assert_eq!(
+        topic.sizes().passive_peers,
+        7,
+        "what the configuration sends"
+    );
 }
 
 /// A topic with five neighbors, of each of whom 10 bytes are kept.
