@@ -3,13 +3,11 @@
 //! A handle to a closed endpoint or connection may live for long. With this in its place the socket
 //! itself, and its port, need not.
 
-use std::{
-    io::{self, IoSliceMut},
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use udp::{RecvMeta, Transmit};
 

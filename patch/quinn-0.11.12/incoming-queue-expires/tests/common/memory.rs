@@ -103,8 +103,8 @@ impl AsyncUdpSocket for MemorySocket {
     fn poll_recv(
         &self,
         cx: &mut Context,
-        bufs: &mut [IoSliceMut<'_>],
-        meta: &mut [RecvMeta],
+        contents: &mut [IoSliceMut<'_>],
+        about: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         if self.fault() == Fault::RecvFails {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
@@ -113,8 +113,8 @@ impl AsyncUdpSocket for MemorySocket {
         let Some((from, datagram)) = self.inbox.datagrams.lock().unwrap().pop_front() else {
             return Poll::Pending;
         };
-        bufs[0][..datagram.len()].copy_from_slice(&datagram);
-        meta[0] = RecvMeta {
+        contents[0][..datagram.len()].copy_from_slice(&datagram);
+        about[0] = RecvMeta {
             addr: from,
             len: datagram.len(),
             stride: datagram.len(),
