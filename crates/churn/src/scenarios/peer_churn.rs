@@ -27,11 +27,11 @@ pub const SCENARIO: Scenario = Scenario {
         "weak-handle-pins-connection",
     ],
     // Settled: past the 30 s after which a connection without an answer ends, and the 50 s after which iroh's node map lets
-    // go of who was there.
+    // go of who was there. Warm: what is kept for two minutes or up to a bound has come to it, after some 140 visitors.
     quick: Quick {
-        events: 288,
+        events: 384,
         samples: 49,
-        warmup_events: 72,
+        warmup_events: 184,
         settle_ms: 60_000,
         seconds_max: 12,
     },
