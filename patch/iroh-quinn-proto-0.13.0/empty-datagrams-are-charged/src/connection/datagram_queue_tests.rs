@@ -1,3 +1,4 @@
+//! What a queued datagram is charged for, an empty one among them.
 #![cfg(feature = "rustls-ring")]
 
 use bytes::Bytes;

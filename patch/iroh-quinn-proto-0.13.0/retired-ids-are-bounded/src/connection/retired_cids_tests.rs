@@ -1,3 +1,4 @@
+//! How many connection IDs may wait to be retired.
 #![cfg(feature = "rustls-ring")]
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+//! When `stopped` completes, and what is kept of who waits for it.
 #![cfg(all(feature = "rustls-ring", feature = "runtime-tokio"))]
 
 use std::time::Duration;

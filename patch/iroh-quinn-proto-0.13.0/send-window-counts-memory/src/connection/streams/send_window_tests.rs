@@ -1,3 +1,5 @@
+//! When the send window is given back: with the data that it counts, and not before.
+
 use std::ops::Range;
 
 use bytes::Bytes;

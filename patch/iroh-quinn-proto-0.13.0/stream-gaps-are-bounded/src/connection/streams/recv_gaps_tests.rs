@@ -1,3 +1,5 @@
+//! How many gaps a peer may leave in a stream.
+
 use std::sync::OnceLock;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Frames for streams that the peer may not open.
+
 use super::{Dir, StreamId, Streams, StreamsState};
 use crate::{connection::State as ConnState, Side, TransportErrorCode, VarInt};
 
