@@ -11,6 +11,7 @@ use crate::git::{Repo, UPSTREAM};
 use crate::pin::{self, LockedPackage};
 use crate::process::{self, cargo};
 use crate::project::{Project, package_spec, split_name};
+use crate::verbs::test::suites::Suites;
 use crate::verbs::{assemble, refresh, status, test};
 use crate::{Error, Result};
 
@@ -325,6 +326,7 @@ fn check_tests_ran(
 
 /// Clippy on the patched crates; what it says about upstream's own lines is upstream's.
 fn check_clippy(project: &Project, changes: &[Change], findings: &mut Vec<String>) -> Result<()> {
+    let suites = Suites::read(project)?;
     let crates: BTreeSet<&str> = changes.iter().map(|change| change.krate.as_str()).collect();
     for krate in crates {
         let ours: BTreeSet<&str> = changes
@@ -347,6 +349,7 @@ fn check_clippy(project: &Project, changes: &[Change], findings: &mut Vec<String
             // Our clippy.toml is for our packages; what goes upstream follows upstream's.
             .env("CLIPPY_CONF_DIR", project.patched_dir(krate))
             .current_dir(project.root());
+        suites.of(krate).add_features_to(&mut clippy);
         let output = process::run(&mut clippy)?;
         if !output.status.success() {
             findings.push(format!(

@@ -48,9 +48,10 @@ async fn a_peer_that_holds_its_half_open_gets_the_last_frame_and_is_closed_after
 
     let mut frames = 0;
     let mut buffer = BytesMut::new();
-    while let Some(_) = in_time(read_message(&mut neighbor.recv, &mut buffer, 4096))
+    while in_time(read_message(&mut neighbor.recv, &mut buffer, 4096))
         .await
         .unwrap()
+        .is_some()
     {
         frames += 1;
     }

@@ -142,6 +142,18 @@ impl CrateSuite {
 
     /// Adds features, and behind `--` what the test harness is told.
     pub fn add_to(&self, command: &mut Command) {
+        self.add_features_to(command);
+        command.args(["--", "--exact"]);
+        if let Some(threads) = self.threads {
+            command.args(["--test-threads", &threads.to_string()]);
+        }
+        for skip in &self.skip {
+            command.args(["--skip", &skip.test]);
+        }
+    }
+
+    /// Adds the features without which the crate's tests do not build, or are not there.
+    pub fn add_features_to(&self, command: &mut Command) {
         if !self.features.is_empty() {
             let (name, _) = split_name(&self.name).unwrap_or((&self.name, ""));
             let features: Vec<String> = self
@@ -150,13 +162,6 @@ impl CrateSuite {
                 .map(|feature| format!("{name}/{feature}"))
                 .collect();
             command.args(["--features", &features.join(",")]);
-        }
-        command.args(["--", "--exact"]);
-        if let Some(threads) = self.threads {
-            command.args(["--test-threads", &threads.to_string()]);
-        }
-        for skip in &self.skip {
-            command.args(["--skip", &skip.test]);
         }
     }
 }

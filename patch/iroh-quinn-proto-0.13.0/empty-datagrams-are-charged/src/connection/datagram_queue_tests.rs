@@ -8,7 +8,8 @@ use super::DatagramState;
 use crate::{self as proto, frame::Datagram};
 
 #[path = "../../tests/common/net.rs"]
-#[allow(dead_code, unreachable_pub)]
+// As other tests in here do: there is no place above both for it.
+#[allow(clippy::duplicate_mod, dead_code, unreachable_pub)]
 mod net;
 
 const WINDOW: usize = 10_000;

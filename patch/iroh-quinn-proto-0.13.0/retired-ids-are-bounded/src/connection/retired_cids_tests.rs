@@ -14,7 +14,8 @@ use crate::{
 };
 
 #[path = "../../tests/common/net.rs"]
-#[allow(dead_code, unreachable_pub)]
+// As other tests in here do: there is no place above both for it.
+#[allow(clippy::duplicate_mod, dead_code, unreachable_pub)]
 mod net;
 
 #[test]

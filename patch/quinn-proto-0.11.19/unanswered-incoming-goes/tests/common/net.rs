@@ -15,6 +15,9 @@ use super::{
     },
 };
 
+/// Says how long a datagram travels; `None` loses it
+pub type Link = Box<dyn FnMut(&[u8]) -> Option<Duration>>;
+
 /// Two endpoints, the datagrams between them, and the time it is for them
 pub struct Net {
     pub now: Instant,
@@ -22,7 +25,7 @@ pub struct Net {
     pub server: Node,
     pub client_config: ClientConfig,
     /// How long a datagram travels; `None` loses it
-    pub link: Box<dyn FnMut(&[u8]) -> Option<Duration>>,
+    pub link: Link,
     /// By arrival, and by number where several arrive at once
     in_flight: BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>,
     sent: u64,
@@ -106,7 +109,7 @@ impl Net {
         let end = self.now + time;
         loop {
             self.transmit();
-            if self.next().map_or(true, |next| next > end) {
+            if !self.next().is_some_and(|next| next <= end) {
                 break;
             }
             self.step();

@@ -123,9 +123,11 @@ fn messages_that_arrive_do_not_count_against_those_who_announced_them() {
 
 #[test]
 fn the_limits_of_a_topic_are_those_that_were_set() {
-    let mut limits = GossipLimits::default();
-    limits.missing_messages_per_peer = 10;
-    limits.advertisers_per_message = 2;
+    let limits = GossipLimits {
+        missing_messages_per_peer: 10,
+        advertisers_per_message: 2,
+        ..Default::default()
+    };
     let mut topic = topic().with_limits(&limits);
     for peer in 1..=3 {
         become_neighbor(&mut topic, peer);

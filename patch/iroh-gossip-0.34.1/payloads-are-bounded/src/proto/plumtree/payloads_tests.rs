@@ -45,9 +45,11 @@ fn small_payloads_count_what_it_takes_to_keep_them() {
 
 #[test]
 fn a_node_keeps_to_the_limits_that_were_set() {
-    let mut limits = GossipLimits::default();
-    limits.message_ids_per_topic = 5;
-    limits.payload_bytes_per_topic = 1000;
+    let limits = GossipLimits {
+        message_ids_per_topic: 5,
+        payload_bytes_per_topic: 1000,
+        ..Default::default()
+    };
     let rng = ChaCha12Rng::seed_from_u64(0);
     let node = State::new(0u64, Default::default(), Default::default(), rng);
     let mut node = node.with_limits(limits);

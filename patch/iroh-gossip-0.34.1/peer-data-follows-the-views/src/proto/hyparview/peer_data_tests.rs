@@ -119,9 +119,11 @@ fn data_of_more_than_1_kib_is_not_kept_and_the_peer_is() {
 
 #[test]
 fn the_limits_of_a_topic_are_those_that_were_set() {
-    let mut limits = GossipLimits::default();
-    limits.shuffle_nodes = 12;
-    limits.peer_data_bytes = 20;
+    let limits = GossipLimits {
+        shuffle_nodes: 12,
+        peer_data_bytes: 20,
+        ..Default::default()
+    };
     let mut topic = topic().with_limits(&limits);
     shuffle(&mut topic, 100..120, 20);
     let sizes = topic.sizes();

@@ -54,7 +54,7 @@ impl Assembler {
         for piece in pieces.into_iter().rev() {
             let small = is_small(&piece);
             let follows = piece.offset == run_start + run.len() as u64;
-            if !run.is_empty() && !(small && follows) {
+            if !(run.is_empty() || small && follows) {
                 joined.push(Buffer::new_defragmented(run_start, run.split().freeze()));
             }
             if !small {

@@ -69,7 +69,7 @@ async fn whichever_way_a_stream_ends_nothing_is_left_of_it() {
             assert_eq!(notices.try_recv(), Ok(ended), "{ending}");
             assert_eq!(notices.try_recv(), Err(TryRecvError::Empty), "{ending}");
             for half in kept {
-                assert!(half.is_closed().await, "{ending}");
+                assert!(half.closes().await, "{ending}");
             }
         }
     }
@@ -270,7 +270,7 @@ enum Half {
 }
 
 impl Half {
-    async fn is_closed(self) -> bool {
+    async fn closes(self) -> bool {
         match self {
             Half::Tx(tx) => tx.is_closed(),
             Half::Rx(mut rx) => timeout(Duration::from_secs(60), rx.recv()).await == Ok(None),
