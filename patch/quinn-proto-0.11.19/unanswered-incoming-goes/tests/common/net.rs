@@ -109,10 +109,10 @@ impl Net {
         let end = self.now + time;
         loop {
             self.transmit();
-            if !self.next().is_some_and(|next| next <= end) {
-                break;
-            }
-            self.step();
+            match self.next() {
+                Some(next) if next <= end => self.step(),
+                _ => break,
+            };
         }
         self.now = end;
     }

@@ -119,7 +119,7 @@ fn data_of_more_than_1_kib_is_not_kept_and_the_peer_is() {
 
 #[test]
 fn the_limits_of_a_topic_are_those_that_were_set() {
-    let limits = GossipLimits {
+    let mut limits = GossipLimits {
         shuffle_nodes: 12,
         peer_data_bytes: 20,
         ..Default::default()
