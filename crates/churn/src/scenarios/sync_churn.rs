@@ -30,13 +30,13 @@ pub const SCENARIO: Scenario = Scenario {
         "watchable-wakers",
         "weak-handle-pins-connection",
     ],
-    // Settled: past the 30 s after which a connection without an answer ends, and the 50 s after which iroh's node map lets
-    // go of who was there.
+    // Settled: past the 30 s after which a connection without an answer ends, the 50 s after which iroh's node map lets go of
+    // who was there, the 90 s for which gossip knows a message, and the 2 min of a disco secret. The warm-up fills the book.
     quick: Quick {
-        events: 192,
+        events: 640,
         samples: 49,
-        warmup_events: 72,
-        settle_ms: 60_000,
+        warmup_events: 320,
+        settle_ms: 180_000,
         seconds_max: 12,
     },
     budget_bytes_per_event: 512.0,
