@@ -61,7 +61,9 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
                 .args([
                     "bench", "--locked", "--quiet", "-p", &spec, "--bench", bench,
                 ])
-                .args(more)
+                .args(more);
+            suites.of(&krate).add_features_to(&mut command);
+            command
                 .args(["--", baseline, "untouched"])
                 .env("CRITERION_HOME", &results)
                 .env("CARGO_TARGET_DIR", project.root().join("target"))
