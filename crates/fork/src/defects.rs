@@ -1,7 +1,8 @@
 //! docs/DEFECTS.md as data: which defects there are, and which changes it says fixed them.
 //!
 //! A row is `| `slug` | what happens | state |`. The state begins with `open`, or with `fixed` and names, in backticks,
-//! the changes (`<crate>-<version>/<slug>`) and the tests that show it.
+//! the changes (`<crate>-<version>/<slug>`) and the tests that show it; or, where a package of ours mends it from outside,
+//! that package's test (`crates/<package>/tests/<file>.rs::<function>`).
 
 use std::fs;
 

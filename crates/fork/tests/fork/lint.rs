@@ -172,6 +172,29 @@ fn defects_are_checked_from_the_changes_and_from_the_table() {
 }
 
 #[test]
+fn what_a_package_of_ours_mends_needs_no_change_but_a_test_that_is_there() {
+    let fixture = Fixture::new();
+    let test = "crates/keeper/tests/bounded.rs";
+    fixture.write(test, "#[test]\nfn a_book_stays_bounded() {}\n");
+    defects(
+        &fixture,
+        &format!("fixed by `crates/keeper`; shown by `{test}::a_book_stays_bounded`"),
+    );
+    let done = fixture.fork(&["lint", "--quick"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for other in [
+        "crates/keeper",
+        "crates/keeper/tests/bounded.rs::a_book_grows",
+    ] {
+        defects(&fixture, &format!("fixed by `{other}`"));
+        finds(
+            &fixture,
+            "docs/DEFECTS.md:3: book-grows is fixed, but no change it names claims that",
+        );
+    }
+}
+
+#[test]
 fn a_folder_outside_of_the_series_is_found() {
     let fixture = clean();
     fixture.write(&fixture.of("forgotten", "change.toml"), FACTS);

@@ -161,7 +161,7 @@ fn upstream_suite(project: &Project, krate: &str, suites: &Suites) -> Suite {
     }
 }
 
-/// Our own packages: the integration tests and the workload on the patched crates, and the two tools.
+/// Our own packages: the integration tests, the workload and the libraries on the patched crates, and the two tools.
 fn own_suites(project: &Project) -> Vec<(&'static str, Suite)> {
     const SECONDS_MAX: u64 = 15 * 60;
     let tools = ["--manifest-path", "crates/fork/Cargo.toml"];
@@ -181,6 +181,7 @@ fn own_suites(project: &Project) -> Vec<(&'static str, Suite)> {
     vec![
         suite("tests", "evergreen-tests", &[]),
         suite("churn", "churn", &[]),
+        suite("tracked-runtime", "tracked-runtime", &["--all-features"]),
         suite("fork", "fork", &tools),
         suite("soak", "soak", &tools),
     ]
