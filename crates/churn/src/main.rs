@@ -9,6 +9,7 @@ mod log;
 mod member;
 mod node;
 mod protocol;
+mod quic;
 mod run;
 mod sampler;
 mod scenarios;

@@ -1,15 +1,20 @@
 //! The table of scenarios: each is a module that makes one kind of event happen, and a row here.
 
+mod driver_lost;
 mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
 mod idle_node;
+mod incoming_dropped;
+mod incoming_unaccepted;
 mod known_peers;
 mod lonely_bootstrap;
 mod peer_churn;
+mod quic_churn;
 mod resync_connections;
 mod sync_churn;
 mod topic_churn;
+mod weak_handles;
 
 use std::pin::Pin;
 
@@ -30,6 +35,11 @@ pub const SCENARIOS: &[Scenario] = &[
     sync_churn::SCENARIO,
     idle_node::SCENARIO,
     resync_connections::SCENARIO,
+    incoming_dropped::SCENARIO,
+    incoming_unaccepted::SCENARIO,
+    quic_churn::SCENARIO,
+    driver_lost::SCENARIO,
+    weak_handles::SCENARIO,
 ];
 
 /// What a scenario does, what stands in its way, and how to run it.

@@ -1,0 +1,128 @@
+//! QUIC without a node around it, on loopback: pairs of endpoints of both families, and first packets from nobody.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+
+use anyhow::Result;
+use rcgen::CertifiedKey;
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// A server of one family and a client that trusts it. Both run on what `new` was given.
+macro_rules! family {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub mod $name {
+            use ::$name::{
+                ClientConfig, Connection, Endpoint, EndpointConfig, Runtime, ServerConfig,
+                TransportConfig,
+            };
+            use anyhow::Context;
+
+            use super::*;
+
+            pub struct Pair {
+                pub server: Endpoint,
+                pub client: Endpoint,
+            }
+
+            impl Pair {
+                /// Both endpoints, as they are by default, but that a connection may be idle for as long as it likes.
+                ///
+                /// # Errors
+                ///
+                /// When a socket cannot be bound.
+                pub fn new(runtime: Arc<dyn Runtime>) -> Result<Self> {
+                    let mut transport = TransportConfig::default();
+                    transport.max_idle_timeout(None);
+                    let transport = Arc::new(transport);
+                    let (cert, key) = certificate()?;
+                    let mut roots = RootCertStore::empty();
+                    roots.add(cert.clone())?;
+                    let mut trusting = ClientConfig::with_root_certificates(Arc::new(roots))?;
+                    trusting.transport_config(transport.clone());
+                    let mut serving = ServerConfig::with_single_cert(vec![cert], key)?;
+                    serving.transport_config(transport);
+                    let endpoint = |config| {
+                        let default = EndpointConfig::default();
+                        Endpoint::new(default, config, socket()?, runtime.clone())
+                    };
+                    let server = endpoint(Some(serving))?;
+                    let mut client = endpoint(None)?;
+                    client.set_default_client_config(trusting);
+                    Ok(Self { server, client })
+                }
+
+                /// A new connection: the client's end of it, and the server's. Others who knock are ignored.
+                ///
+                /// # Errors
+                ///
+                /// When one of the endpoints has stopped, or the handshake fails.
+                pub async fn connect(&self) -> Result<(Connection, Connection)> {
+                    let to = self.server.local_addr()?;
+                    let connecting = self.client.connect(to, "localhost")?;
+                    let client = self.client.local_addr()?;
+                    let incoming = loop {
+                        let incoming = self.server.accept().await;
+                        let incoming = incoming.context("the server has stopped")?;
+                        if incoming.remote_address() == client {
+                            break incoming;
+                        }
+                        incoming.ignore();
+                    };
+                    Ok(tokio::try_join!(connecting, incoming.accept()?)?)
+                }
+            }
+        }
+    };
+}
+
+family!(
+    /// iroh's family.
+    iroh_quinn
+);
+family!(
+    /// The original.
+    quinn
+);
+
+/// A certificate for `localhost` that signs itself, and its key.
+///
+/// # Errors
+///
+/// When there is no randomness to make it from.
+pub fn certificate() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
+    let CertifiedKey { cert, key_pair } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let key = PrivateKeyDer::Pkcs8(key_pair.serialize_der().into());
+    Ok((cert.into(), key))
+}
+
+/// A socket on loopback, on a port that the system picks.
+///
+/// # Errors
+///
+/// When there is no port left.
+pub fn socket() -> std::io::Result<UdpSocket> {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// A first packet that starts a connection attempt and costs next to nothing: nothing in it is encrypted, which only who
+/// accepts the attempt finds out. Each number makes another attempt.
+///
+/// It comes with each value of the two bits that header protection masks. One of the four is in order; the others are
+/// dropped by whoever receives them.
+pub fn first_packets(number: u64) -> impl Iterator<Item = Vec<u8>> {
+    /// A first packet is padded to that.
+    const LEN: usize = 1200;
+    const NO_SOURCE_ID_AND_NO_TOKEN: [u8; 2] = [0, 0];
+    (0..4).map(move |masked| {
+        let mut datagram = vec![0xc0 | masked << 2, 0, 0, 0, 1, 8];
+        datagram.extend(number.to_be_bytes());
+        datagram.extend(NO_SOURCE_ID_AND_NO_TOKEN);
+        let rest = (LEN - datagram.len() - 2) as u16;
+        datagram.extend((0x4000 | rest).to_be_bytes());
+        datagram.resize(LEN, 0);
+        datagram
+    })
+}

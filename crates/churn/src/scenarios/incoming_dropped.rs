@@ -1,0 +1,54 @@
+//! Connection attempts that an application of the protocol alone drops as they come.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use iroh_quinn_proto::{DatagramEvent, Endpoint, EndpointConfig, Incoming, ServerConfig};
+use tokio::time::Instant;
+
+use super::{Quick, Scenario};
+use crate::quic;
+use crate::run::Run;
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "incoming-dropped",
+    about: "Strangers knock at an endpoint of iroh-quinn-proto, whose application drops each attempt unanswered",
+    event: "attempt dropped",
+    defects: &["incoming-leaks-when-dropped"],
+    // Four times that is still fewer than make the untouched endpoint deaf.
+    quick: Quick {
+        events: 16_000,
+        samples: 49,
+        warmup_events: 2_000,
+        settle_ms: 0,
+        seconds_max: 8,
+    },
+    budget_bytes_per_event: 1.0,
+    run: |run| Box::pin(drop_each(run)),
+};
+
+async fn drop_each(run: &mut Run) -> Result<()> {
+    let (cert, key) = quic::certificate()?;
+    let config = ServerConfig::with_single_cert(vec![cert], key)?;
+    let endpoint = Arc::new(EndpointConfig::default());
+    let mut endpoint = Endpoint::new(endpoint, Some(Arc::new(config)), true, None);
+
+    while let Some(event) = run.next().await? {
+        let offered = quic::first_packets(event).find_map(|packet| offer(&mut endpoint, &packet));
+        // The untouched one hears nobody after 65,536, and has stopped growing by then.
+        let deaf = offered.is_none() && cfg!(feature = "fork");
+        ensure!(!deaf, "deaf after {event} attempts");
+        drop(offered);
+    }
+    Ok(())
+}
+
+fn offer(endpoint: &mut Endpoint, packet: &[u8]) -> Option<Incoming> {
+    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
+    let now = Instant::now().into_std();
+    match endpoint.handle(now, from, None, None, packet.into(), &mut Vec::new()) {
+        Some(DatagramEvent::NewConnection(incoming)) => Some(incoming),
+        _ => None,
+    }
+}
