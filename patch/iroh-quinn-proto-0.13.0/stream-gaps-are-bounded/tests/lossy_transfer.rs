@@ -10,10 +10,21 @@ use common::{
     proto::{Dir, ReadError, VarInt, WriteError},
 };
 
-const LEN: usize = 10 << 20;
+const MIB: usize = 1 << 20;
 
 #[test]
 fn ten_megabytes_arrive_whole_and_in_order() {
+    transfer(10 * MIB);
+}
+
+#[test]
+#[ignore = "takes minutes; `cargo test --test lossy_transfer -- --ignored` runs it"]
+fn a_gibibyte_arrives_whole_and_in_order() {
+    transfer(1024 * MIB);
+}
+
+/// Sends `len` bytes on one stream, of which every 50th datagram is lost and others overtake it
+fn transfer(len: usize) {
     let mut net = Net::new(|_| {});
     let (client, server) = net.connected();
     let mut random = 1u64;
@@ -23,21 +34,21 @@ fn ten_megabytes_arrive_whole_and_in_order() {
         (!lost).then(|| Duration::from_millis(10 + jitter))
     });
 
-    let data: Vec<u8> = (0..LEN).map(|i| (i ^ i >> 8 ^ i >> 16) as u8).collect();
+    let pattern = Pattern::new();
     let connection = net.client.connections.get_mut(&client).unwrap();
     let id = connection.streams().open(Dir::Uni).unwrap();
-    let (mut written, mut received) = (0, Vec::new());
+    let (mut written, mut received) = (0, 0);
     loop {
         let connection = net.client.connections.get_mut(&client).unwrap();
         assert!(!connection.is_closed());
         let mut stream = connection.send_stream(id);
-        while written < LEN {
-            match stream.write(&data[written..]) {
-                Ok(len) => written += len,
+        while written < len {
+            match stream.write(pattern.at(written, len - written)) {
+                Ok(n) => written += n,
                 Err(WriteError::Blocked) => break,
                 Err(error) => panic!("{error}"),
             }
-            if written == LEN {
+            if written == len {
                 stream.finish().unwrap();
             }
         }
@@ -45,8 +56,12 @@ fn ten_megabytes_arrive_whole_and_in_order() {
         let connection = net.server.connections.get_mut(&server).unwrap();
         if let Ok(mut chunks) = connection.recv_stream(id).read(true) {
             let end = loop {
-                match chunks.next(usize::MAX) {
-                    Ok(Some(chunk)) => received.extend_from_slice(&chunk.bytes),
+                match chunks.next(Pattern::PIECE) {
+                    Ok(Some(chunk)) => {
+                        let sent = pattern.at(received, chunk.bytes.len());
+                        assert!(chunk.bytes == sent, "not what was sent, behind {received}");
+                        received += chunk.bytes.len();
+                    }
                     Ok(None) => break true,
                     Err(ReadError::Blocked) => break false,
                     Err(error) => panic!("{error}"),
@@ -58,9 +73,28 @@ fn ten_megabytes_arrive_whole_and_in_order() {
             }
         }
     }
-    assert!(received == data, "not what was sent");
+    assert_eq!(received, len);
     let lost = net.client.connections[&client].stats().path.lost_packets;
     assert!(lost > 10, "only {lost} packets were lost");
     let client = net.client.connections.get_mut(&client).unwrap();
     client.close(net.now, VarInt::from_u32(0), Default::default());
+}
+
+/// What is sent: bytes that tell their place, as they repeat only after a prime number of them
+struct Pattern(Vec<u8>);
+
+impl Pattern {
+    const PERIOD: usize = 65_521;
+    /// As much as can be asked for at once
+    const PIECE: usize = 64 << 10;
+
+    fn new() -> Self {
+        let bytes = (0..Self::PERIOD + Self::PIECE).map(|i| i % Self::PERIOD);
+        Self(bytes.map(|i| (i ^ i >> 8) as u8).collect())
+    }
+
+    /// What stands at `offset`, as far as `PIECE`
+    fn at(&self, offset: usize, len: usize) -> &[u8] {
+        &self.0[offset % Self::PERIOD..][..len.min(Self::PIECE)]
+    }
 }
