@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::protocol::{Scenario, Side};
+use crate::protocol::{SAMPLES_MAX, Scenario, Side};
 use crate::{Error, Result};
 
 /// The scenarios of a quick run. Fixed, so that its time stays what it is while the workload learns more.
@@ -42,6 +42,9 @@ pub enum Size {
     Full,
 }
 
+/// How often a scenario that cannot be told is measured again, each time with twice the events of the time before.
+pub const EXTENSIONS_MAX: usize = 2;
+
 /// One scenario to run, once a side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -50,6 +53,23 @@ pub struct Job {
     pub events: u64,
     pub samples: u64,
     pub limits: Limits,
+}
+
+impl Job {
+    /// The same with twice the events, at the same distance between samples.
+    pub fn extended(&self) -> Self {
+        let samples = self.samples.saturating_mul(2).saturating_sub(1);
+        Self {
+            scenario: self.scenario.clone(),
+            seed: self.seed,
+            events: self.events.saturating_mul(2),
+            samples: samples.min(SAMPLES_MAX as u64 - 1),
+            limits: Limits {
+                total: self.limits.total * 2,
+                quiet: self.limits.quiet * 2,
+            },
+        }
+    }
 }
 
 /// How long a child may take.
@@ -227,6 +247,22 @@ mod tests {
             (full.samples, full.seed, full.limits.quiet.as_secs()),
             (40, 9, 24)
         );
+    }
+
+    #[test]
+    fn an_extended_job_has_twice_the_events_and_the_time_at_the_same_distance_between_samples() {
+        let wish = Wish {
+            scenarios: vec![],
+            size: Size::Quick,
+            seed: 9,
+        };
+        let job = plan(&listed(&["known-peers"]), &wish).unwrap().remove(0);
+        let longer = job.extended();
+        assert_eq!((job.events, job.samples), (1000, 40));
+        assert_eq!((longer.events, longer.samples, longer.seed), (2000, 79, 9));
+        assert_eq!(longer.limits.total, job.limits.total * 2);
+        let most = (0..20).fold(job, |job, _| job.extended());
+        assert!(most.samples < SAMPLES_MAX as u64);
     }
 
     #[test]

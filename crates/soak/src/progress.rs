@@ -44,6 +44,12 @@ impl Progress {
         }
     }
 
+    /// A side of a job is to be measured again, as this one.
+    pub fn extend(&mut self, job: &Job) {
+        self.total += weight(job);
+        self.steps += 1;
+    }
+
     /// A run of a scenario has begun.
     pub fn begin(&mut self, job: &Job, side: Side) {
         self.step += 1;

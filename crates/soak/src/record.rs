@@ -51,18 +51,25 @@ impl Record {
         &self.dir
     }
 
-    /// Where a child's standard error goes.
-    pub fn log(&self, scenario: &str, side: Side) -> PathBuf {
-        self.dir.join(format!("stderr-{scenario}-{side}.log"))
+    /// Where a child's standard error goes. `look`: how often the side has been measured with it, from 1.
+    pub fn log(&self, scenario: &str, side: Side, look: usize) -> PathBuf {
+        let again = if look > 1 {
+            format!("-{look}")
+        } else {
+            String::new()
+        };
+        self.dir
+            .join(format!("stderr-{scenario}-{side}{again}.log"))
     }
 
     /// Appends one sample to `samples.jsonl`. A failure to write is kept for [`Record::check`]: the run goes on with
     /// what it has in memory.
-    pub fn sample(&mut self, scenario: &str, side: Side, sample: &Sample) {
+    pub fn sample(&mut self, scenario: &str, side: Side, look: usize, sample: &Sample) {
         #[derive(Serialize)]
         struct Line<'a> {
             scenario: &'a str,
             side: Side,
+            look: usize,
             #[serde(flatten)]
             sample: &'a Sample,
         }
@@ -72,6 +79,7 @@ impl Record {
         let line = Line {
             scenario,
             side,
+            look,
             sample,
         };
         let written = serde_json::to_vec(&line)
@@ -155,12 +163,12 @@ mod tests {
             tasks: None,
             stats: None,
         };
-        record.sample("known-peers", Side::Patched, &sample);
+        record.sample("known-peers", Side::Patched, 1, &sample);
         let text = fs::read_to_string(record.dir().join("samples.jsonl")).unwrap();
         assert_eq!(
             text,
-            "{\"scenario\":\"known-peers\",\"side\":\"patched\",\"elapsed_ms\":5,\"events\":10,\"heap_bytes\":4096,\
-             \"resident_bytes\":null,\"fds\":3,\"threads\":1,\"tasks\":null}\n"
+            "{\"scenario\":\"known-peers\",\"side\":\"patched\",\"look\":1,\"elapsed_ms\":5,\"events\":10,\
+             \"heap_bytes\":4096,\"resident_bytes\":null,\"fds\":3,\"threads\":1,\"tasks\":null}\n"
         );
         record.check().unwrap();
     }
@@ -172,7 +180,7 @@ mod tests {
         // Opened for reading only, every write to it fails.
         record.samples = File::open(record.dir().join("samples.jsonl")).unwrap();
         let sample: Sample = serde_json::from_str(r#"{"elapsed_ms":1,"events":0}"#).unwrap();
-        record.sample("known-peers", Side::Patched, &sample);
+        record.sample("known-peers", Side::Patched, 1, &sample);
         let error = record.check().unwrap_err().to_string();
         assert!(error.starts_with("cannot write "), "{error}");
     }

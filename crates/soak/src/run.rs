@@ -4,11 +4,12 @@ use std::fs;
 use std::time::SystemTime;
 
 use crate::interrupt::Interrupt;
-use crate::plan::{Job, order};
+use crate::plan::{EXTENSIONS_MAX, Job, order};
 use crate::progress::Progress;
 use crate::protocol::{Sample, Side};
 use crate::record::Record;
 use crate::stats::{Growth, growth};
+use crate::verdict::{Ended, trend, untold};
 use crate::workload::{Ending, SideRun, Workload};
 
 /// The two binaries.
@@ -28,21 +29,57 @@ impl Workloads {
     }
 }
 
-/// What a job gave. A side that was not reached is missing.
+/// What a job gave: the looks at each side, the last of which counts. A side that was not reached has none.
 #[derive(Debug)]
 pub struct Measured {
     pub job: Job,
-    pub upstream: Option<SideRun>,
-    pub patched: Option<SideRun>,
+    pub upstream: Vec<SideRun>,
+    pub patched: Vec<SideRun>,
 }
 
 impl Measured {
-    /// What a side gave.
-    pub fn of(&self, side: Side) -> Option<&SideRun> {
-        match side {
-            Side::Upstream => self.upstream.as_ref(),
-            Side::Patched => self.patched.as_ref(),
+    fn new(job: Job) -> Self {
+        Self {
+            job,
+            upstream: Vec::new(),
+            patched: Vec::new(),
         }
+    }
+
+    /// What counts of a side: its last and longest look.
+    pub fn of(&self, side: Side) -> Option<&SideRun> {
+        self.looks(side).last()
+    }
+
+    /// Every look at a side, each with twice the events of the one before.
+    pub fn looks(&self, side: Side) -> &[SideRun] {
+        match side {
+            Side::Upstream => &self.upstream,
+            Side::Patched => &self.patched,
+        }
+    }
+
+    fn add(&mut self, side: Side, ran: SideRun) {
+        match side {
+            Side::Upstream => self.upstream.push(ran),
+            Side::Patched => self.patched.push(ran),
+        }
+    }
+
+    /// Whether more events on this side may tell what cannot be told yet. No number of events brings a figure that the
+    /// workload does not give.
+    fn is_untold(&self, side: Side) -> bool {
+        let budget = self.job.scenario.budget_bytes_per_event;
+        let ended = |side| {
+            self.of(side)
+                .map_or(Ended::Stopped, |ran| ran.ended(budget))
+        };
+        let [upstream, patched] = untold(ended(Side::Upstream), ended(Side::Patched));
+        let (untold, ran) = match side {
+            Side::Upstream => (upstream, self.upstream.last()),
+            Side::Patched => (patched, self.patched.last()),
+        };
+        untold && ran.is_some_and(|ran| ran.samples.iter().any(|one| one.heap_bytes.is_some()))
     }
 }
 
@@ -55,6 +92,10 @@ pub struct Run {
 }
 
 /// Runs all jobs. An interrupt ends the running child and leaves the rest out; a failed child is a result like another.
+///
+/// A side that keeps a scenario from being told is looked at again with twice the events, at most [`EXTENSIONS_MAX`]
+/// times, and only the last look counts. A look errs towards flat once in forty times where the growth is the budget
+/// itself, and less the further it lies above; all of them together at most three times as often.
 pub fn run(
     jobs: Vec<Job>,
     workloads: &Workloads,
@@ -62,32 +103,18 @@ pub fn run(
     interrupt: &Interrupt,
 ) -> Run {
     let started = SystemTime::now();
-    let mut progress = Progress::new(&jobs);
-    let mut measured = Vec::with_capacity(jobs.len());
-    for (at, job) in jobs.into_iter().enumerate() {
-        let mut both = Measured {
-            job,
-            upstream: None,
-            patched: None,
-        };
-        for side in order(at) {
-            if !interrupt.is_set() {
-                let ran = run_side(
-                    &both.job,
-                    workloads.of(side),
-                    record,
-                    &mut progress,
-                    interrupt,
-                );
-                match side {
-                    Side::Upstream => both.upstream = Some(ran),
-                    Side::Patched => both.patched = Some(ran),
-                }
-            }
-        }
-        measured.push(both);
-    }
-    progress.finish();
+    let mut bench = Bench {
+        workloads,
+        progress: Progress::new(&jobs),
+        record,
+        interrupt,
+    };
+    let measured = jobs
+        .into_iter()
+        .enumerate()
+        .map(|(at, job)| bench.measure(job, order(at)))
+        .collect();
+    bench.progress.finish();
     Run {
         started,
         measured,
@@ -95,33 +122,78 @@ pub fn run(
     }
 }
 
-fn run_side(
-    job: &Job,
-    workload: &Workload,
-    record: &mut Record,
-    progress: &mut Progress,
-    interrupt: &Interrupt,
-) -> SideRun {
-    let (name, side) = (&job.scenario.name, workload.side);
-    progress.begin(job, side);
-    let log = record.log(name, side);
-    let ran = workload.run(job, &log, interrupt, |sample| {
-        record.sample(name, side, sample);
-        progress.show(job, side, sample.events);
-    });
-    if fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
-        // Nothing was said; an empty file would only be in the way.
-        let _ = fs::remove_file(&log);
+/// What jobs are run with.
+struct Bench<'a> {
+    workloads: &'a Workloads,
+    progress: Progress,
+    record: &'a mut Record,
+    interrupt: &'a Interrupt,
+}
+
+impl Bench<'_> {
+    /// Both sides of a job, and again those that cannot be told.
+    fn measure(&mut self, job: Job, order: [Side; 2]) -> Measured {
+        let mut measured = Measured::new(job);
+        let mut look = measured.job.clone();
+        for side in order {
+            self.look(&mut measured, &look, side);
+        }
+        for _ in 0..EXTENSIONS_MAX {
+            look = look.extended();
+            for side in order {
+                if measured.is_untold(side) && !self.interrupt.is_set() {
+                    self.progress.extend(&look);
+                    self.look(&mut measured, &look, side);
+                }
+            }
+        }
+        measured
     }
-    let trouble = match &ran.ending {
-        Ending::Failed(failure) => Some(failure.to_string()),
-        Ending::Done | Ending::Interrupted => None,
-    };
-    progress.end(job, side, trouble.as_deref());
-    ran
+
+    /// One run of a side, as large as `job` says.
+    fn look(&mut self, measured: &mut Measured, job: &Job, side: Side) {
+        if self.interrupt.is_set() {
+            return;
+        }
+        let Self {
+            workloads,
+            progress,
+            record,
+            interrupt,
+        } = self;
+        let (name, look) = (&job.scenario.name, measured.looks(side).len() + 1);
+        progress.begin(job, side);
+        let log = record.log(name, side, look);
+        let ran = workloads.of(side).run(job, &log, interrupt, |sample| {
+            record.sample(name, side, look, sample);
+            progress.show(job, side, sample.events);
+        });
+        if fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
+            // Nothing was said; an empty file would only be in the way.
+            let _ = fs::remove_file(&log);
+        }
+        let trouble = match &ran.ending {
+            Ending::Failed(failure) => Some(failure.to_string()),
+            Ending::Done | Ending::Interrupted => None,
+        };
+        progress.end(job, side, trouble.as_deref());
+        measured.add(side, ran);
+    }
 }
 
 impl SideRun {
+    /// How it ended, with its live heap against a budget in bytes per event.
+    pub fn ended(&self, budget: f64) -> Ended {
+        match self.ending {
+            Ending::Done => {
+                let growth = self.growth_of(|sample| sample.heap_bytes);
+                Ended::Whole(trend(growth.as_ref(), budget))
+            }
+            Ending::Failed(_) => Ended::Failed,
+            Ending::Interrupted => Ended::Stopped,
+        }
+    }
+
     /// The growth of a figure per event, over the samples after the warm-up that have it. None for a run that failed:
     /// what a failing process held is no measure of the scenario.
     pub fn growth_of(&self, figure: impl Fn(&Sample) -> Option<u64>) -> Option<Growth> {

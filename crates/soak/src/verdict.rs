@@ -59,6 +59,18 @@ pub enum Verdict {
     Stopped,
 }
 
+/// Which sides, upstream first, keep a scenario from being told, so that more events on them may help. None where the
+/// verdict stands whatever they show.
+pub fn untold(upstream: Ended, patched: Ended) -> [bool; 2] {
+    let (Ended::Whole(upstream), Ended::Whole(patched)) = (upstream, patched) else {
+        return [false, false];
+    };
+    [
+        upstream == Trend::CannotTell && patched != Trend::Grows,
+        patched == Trend::CannotTell,
+    ]
+}
+
 /// Judges one scenario. `claimed`: the changes say that every defect behind it is fixed.
 pub fn judge(claimed: bool, upstream: Ended, patched: Ended) -> Verdict {
     match (upstream, patched) {
@@ -137,6 +149,17 @@ mod tests {
         for upstream in [Flat, Grows, CannotTell] {
             assert_eq!(judge(true, Whole(upstream), Whole(Grows)), Verdict::Grows);
         }
+    }
+
+    #[test]
+    fn only_the_sides_that_keep_a_scenario_from_being_told_are_untold() {
+        assert_eq!(untold(Whole(Grows), Whole(CannotTell)), [false, true]);
+        assert_eq!(untold(Whole(CannotTell), Whole(CannotTell)), [true, true]);
+        assert_eq!(untold(Whole(CannotTell), Whole(Flat)), [true, false]);
+        assert_eq!(untold(Whole(CannotTell), Whole(Grows)), [false, false]);
+        assert_eq!(untold(Whole(Grows), Whole(Flat)), [false, false]);
+        assert_eq!(untold(Failed, Whole(CannotTell)), [false, false]);
+        assert_eq!(untold(Whole(CannotTell), Stopped), [false, false]);
     }
 
     #[test]

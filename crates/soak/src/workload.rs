@@ -50,6 +50,8 @@ pub struct Workload {
 /// What one run of a scenario gave.
 #[derive(Debug)]
 pub struct SideRun {
+    /// How many events it was asked for.
+    pub events: u64,
     /// What it said about itself, if it came that far.
     pub hello: Option<Hello>,
     /// What was measured until it ended, however it ended.
@@ -166,6 +168,7 @@ impl Workload {
             };
         let (hello, samples) = transcript.into_parts();
         SideRun {
+            events: job.events,
             hello,
             samples,
             elapsed: started.elapsed(),

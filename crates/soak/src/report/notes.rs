@@ -7,7 +7,10 @@ use crate::verdict::{Trend, Verdict};
 
 /// A sentence for each row that needs one, in the order of the table.
 pub fn notes(summary: &Summary) -> Vec<String> {
-    let mut notes: Vec<_> = summary.scenarios.iter().flat_map(of_scenario).collect();
+    let rows = summary.scenarios.iter();
+    let mut notes: Vec<_> = rows
+        .flat_map(|row| [of_scenario(row), extended(row)].concat())
+        .collect();
     if summary.interrupted {
         notes.push(
             "interrupted: what was measured until then is kept; the rest is not judged".into(),
@@ -46,7 +49,7 @@ fn of_scenario(row: &ScenarioSummary) -> Vec<String> {
             are(&row.defects, "")
         )],
         Verdict::CannotTell => vec![format!(
-            "{name}: cannot tell whether the patched side grows ({}); more events may decide",
+            "{name}: cannot tell whether the patched side grows ({})",
             interval(row.patched.as_ref(), row)
         )],
         Verdict::Open => vec![open(row)],
@@ -56,6 +59,30 @@ fn of_scenario(row: &ScenarioSummary) -> Vec<String> {
             .map(|(side, failure)| format!("{name} on {side} {failure}"))
             .collect(),
     }
+}
+
+/// Which sides were measured more than once, and what the shorter looks had left open.
+fn extended(row: &ScenarioSummary) -> Vec<String> {
+    [Side::Upstream, Side::Patched]
+        .into_iter()
+        .filter_map(|side| Some((side, row.of(side)?)))
+        .filter_map(|(side, ran)| Some((side, ran, ran.inconclusive.last()?)))
+        .map(|(side, ran, last)| {
+            let span = last.heap_growth.map_or("too few samples".into(), |growth| {
+                format!(
+                    "{} to {} an event",
+                    units::bytes(growth.lower),
+                    units::bytes(growth.upper)
+                )
+            });
+            format!(
+                "{} on {side} could not be told with {} events ({span}), so it was measured again; only the run with {} counts",
+                row.name,
+                units::count(last.events),
+                units::count(ran.events)
+            )
+        })
+        .collect()
 }
 
 fn open(row: &ScenarioSummary) -> String {

@@ -145,13 +145,12 @@ fn growth(side: Option<&SideSummary>) -> String {
     }
 }
 
-/// Where the growth begins to be taken, if that is within the plot.
+/// Where the growth begins to be taken on either side, if that is within the plot.
 fn warmup(row: &ScenarioSummary) -> Option<u64> {
-    let warm = row
-        .upstream
-        .as_ref()
-        .or(row.patched.as_ref())?
-        .warmup_events?;
+    let warm = [&row.upstream, &row.patched]
+        .into_iter()
+        .filter_map(|side| side.as_ref()?.warmup_events)
+        .min()?;
     (0 < warm && warm < row.events).then_some(warm)
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::spark;
 use crate::host::Host;
-use crate::plan::{Job, Size};
+use crate::plan::Size;
 use crate::protocol::{Sample, Side};
 use crate::run::{Measured, Run};
 use crate::stats::Growth;
@@ -52,6 +52,7 @@ pub struct ScenarioSummary {
     pub name: String,
     pub about: String,
     pub event: String,
+    /// The most that a side was measured with, of what counts.
     pub events: u64,
     pub budget_bytes_per_event: f64,
     pub defects: Vec<String>,
@@ -66,6 +67,10 @@ pub struct ScenarioSummary {
 /// One side of a scenario.
 #[derive(Debug, Clone, Serialize)]
 pub struct SideSummary {
+    /// How many events it was measured with, where that counts.
+    pub events: u64,
+    /// The shorter looks that could not tell, and so do not count.
+    pub inconclusive: Vec<Look>,
     pub ending: EndingWord,
     /// What went wrong, in one line.
     pub failure: Option<String>,
@@ -78,6 +83,15 @@ pub struct SideSummary {
     pub trend: Trend,
     /// Live heap over events, on one scale with the other side. Empty for a run that failed.
     pub spark: String,
+}
+
+/// A measurement that could not tell, and was made again with more events.
+#[derive(Debug, Clone, Serialize)]
+pub struct Look {
+    pub events: u64,
+    pub seconds: f64,
+    /// Live heap, in bytes per event.
+    pub heap_growth: Option<Growth>,
 }
 
 /// How a side ended.
@@ -137,30 +151,39 @@ impl Summary {
 
 impl ScenarioSummary {
     fn new(measured: &Measured, claimed: &BTreeSet<String>) -> Self {
-        let Job {
-            scenario, events, ..
-        } = &measured.job;
+        let scenario = &measured.job.scenario;
         let budget = scenario.budget_bytes_per_event;
         let [upstream, patched] = [Side::Upstream, Side::Patched]
             .map(|side| measured.of(side).map(|ran| (ran, judged_heap(ran))));
+        let events = [&upstream, &patched]
+            .into_iter()
+            .flatten()
+            .map(|(ran, _)| ran.events)
+            .max()
+            .unwrap_or(measured.job.events);
         // What stays within the budget over the whole run must not fill the cell.
         let full = [&upstream, &patched]
             .into_iter()
             .flatten()
             .map(|(_, points)| spark::range(points))
-            .fold(budget * *events as f64, f64::max);
-        let [upstream, patched] = [upstream, patched].map(|side| {
-            side.map(|(ran, points)| {
-                SideSummary::new(ran, budget, spark::line(&points, *events, full))
-            })
-        });
-        let ended =
-            |side: &Option<SideSummary>| side.as_ref().map_or(Ended::Stopped, SideSummary::ended);
+            .fold(budget * events as f64, f64::max);
+        let [upstream, patched] =
+            [(Side::Upstream, upstream), (Side::Patched, patched)].map(|(side, last)| {
+                last.map(|(ran, points)| SideSummary {
+                    inconclusive: earlier(measured.looks(side)),
+                    ..SideSummary::new(ran, budget, spark::line(&points, ran.events, full))
+                })
+            });
+        let ended = |side| {
+            measured
+                .of(side)
+                .map_or(Ended::Stopped, |ran| ran.ended(budget))
+        };
         Self {
             name: scenario.name.clone(),
             about: scenario.about.clone(),
             event: scenario.event.clone(),
-            events: *events,
+            events,
             budget_bytes_per_event: budget,
             defects: scenario.defects.clone(),
             open: scenario
@@ -171,8 +194,8 @@ impl ScenarioSummary {
                 .collect(),
             verdict: judge(
                 is_claimed(&scenario.defects, claimed),
-                ended(&upstream),
-                ended(&patched),
+                ended(Side::Upstream),
+                ended(Side::Patched),
             ),
             upstream,
             patched,
@@ -197,6 +220,8 @@ impl SideSummary {
         };
         let heap_growth = ran.growth_of(|sample| sample.heap_bytes);
         Self {
+            events: ran.events,
+            inconclusive: Vec::new(),
             ending,
             failure,
             seconds: ran.elapsed.as_secs_f64(),
@@ -207,14 +232,19 @@ impl SideSummary {
             spark,
         }
     }
+}
 
-    fn ended(&self) -> Ended {
-        match self.ending {
-            EndingWord::Done => Ended::Whole(self.trend),
-            EndingWord::Failed => Ended::Failed,
-            EndingWord::Interrupted => Ended::Stopped,
-        }
-    }
+/// All looks but the last, which counts.
+fn earlier(looks: &[SideRun]) -> Vec<Look> {
+    let earlier = looks.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    earlier
+        .iter()
+        .map(|ran| Look {
+            events: ran.events,
+            seconds: ran.elapsed.as_secs_f64(),
+            heap_growth: ran.growth_of(|sample| sample.heap_bytes),
+        })
+        .collect()
 }
 
 /// Live heap over events of a run that counts: a failed one is missing, and must not look flat.

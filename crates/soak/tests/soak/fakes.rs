@@ -33,6 +33,14 @@ measure() { # bytes an event, after a warm-up that grows on every side
     i=$((i + 1))
   done
 }
+noisy() { # bytes an event, and how far the figures are thrown about: between 0 and 96 times this
+  i=0
+  while [ $i -le "$samples" ]; do
+    at=$((events * i / samples))
+    sample $at $((5000000 + at * $1 + i * 7919 % 97 * $2))
+    i=$((i + 1))
+  done
+}
 finish() { printf '{"type":"done","events":%d,"elapsed_ms":1}\n' "$events"; }
 "#;
 

@@ -129,6 +129,94 @@ fn a_fix_is_not_shown_where_the_untouched_side_is_flat_too() {
     assert!(done.stdout.contains("not shown"), "{}", done.stdout);
 }
 
+/// Flat, and too noisy for the events of a quick run, but not for twice as many.
+const NOISY: &str = "hello; noisy 0 800; finish";
+
+#[test]
+fn a_side_that_cannot_be_told_is_measured_again_with_twice_the_events_and_only_that_counts() {
+    let bench = Bench::new();
+    let done = bench.soak(
+        [Fake::of(&[("a", LEAK)]), Fake::of(&[("a", NOISY)])],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("fixed: flat"), "{}", done.stdout);
+    assert!(
+        done.stdout
+            .contains("a on patched could not be told with 4,800 events ("),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stdout.contains("only the run with 9,600 counts"),
+        "{}",
+        done.stdout
+    );
+    let run = bench.only_run();
+    let row = &fakes::json(&run.join("summary.json"))["scenarios"][0];
+    assert_eq!(row["patched"]["events"], 9600);
+    assert_eq!(row["patched"]["heap_growth"]["points"], 64);
+    assert_eq!(row["patched"]["inconclusive"][0]["events"], 4800);
+    assert_eq!(row["upstream"]["events"], 4800);
+    assert_eq!(row["upstream"]["inconclusive"], serde_json::json!([]));
+    let samples = fs::read_to_string(run.join("samples.jsonl")).unwrap();
+    let second = r#"{"scenario":"a","side":"patched","look":2,"#;
+    assert_eq!(
+        samples
+            .lines()
+            .filter(|line| line.starts_with(second))
+            .count(),
+        96
+    );
+}
+
+#[test]
+fn a_side_that_stays_at_its_budget_is_extended_twice_and_then_said_to_be_untold() {
+    let bench = Bench::new();
+    let at_budget = "hello; noisy 8 1200; finish";
+    let done = bench.soak(
+        [Fake::of(&[("a", LEAK)]), Fake::of(&[("a", at_budget)])],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 2, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("cannot tell"), "{}", done.stdout);
+    let row = &fakes::json(&bench.only_run().join("summary.json"))["scenarios"][0];
+    assert_eq!(row["patched"]["events"], 19_200);
+    let looks = row["patched"]["inconclusive"].as_array().unwrap();
+    assert_eq!(looks.len(), 2);
+}
+
+#[test]
+fn an_untouched_side_that_cannot_be_told_is_measured_again_too() {
+    let bench = Bench::new();
+    // 12 bytes an event: above the budget, but not clearly until there are more events.
+    let slow = "hello; noisy 12 400; finish";
+    let done = bench.soak(
+        [Fake::of(&[("a", slow)]), Fake::of(&[("a", FLAT)])],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let row = &fakes::json(&bench.only_run().join("summary.json"))["scenarios"][0];
+    assert_eq!(row["upstream"]["events"], 9600);
+    assert_eq!(row["patched"]["events"], 4800);
+}
+
+#[test]
+fn a_longer_run_that_fails_is_a_failure_and_not_the_shorter_one() {
+    let bench = Bench::new();
+    let weak = r#"hello; [ "$events" -le 4800 ] || exit 9; noisy 0 800; finish"#;
+    let done = bench.soak(
+        [Fake::of(&[("a", LEAK)]), Fake::of(&[("a", weak)])],
+        &["--claim", "a-defect"],
+    );
+    assert_eq!(done.code, 2, "{}{}", done.stdout, done.stderr);
+    assert!(
+        done.stdout.contains("a on patched crashed (exit code 9)"),
+        "{}",
+        done.stdout
+    );
+}
+
 #[test]
 fn figures_that_were_not_taken_leave_the_growth_unknown() {
     let bench = Bench::new();
