@@ -13,9 +13,11 @@
 
 pub mod build;
 pub mod error;
+pub mod figures;
 pub mod fleet;
 pub mod host;
 pub mod interrupt;
+pub mod kernel;
 pub mod network;
 pub mod plan;
 pub mod process;

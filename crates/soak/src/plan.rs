@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::figures::Budgets;
 use crate::protocol::{SAMPLES_MAX, Scenario, Side};
 use crate::{Error, Result};
 
@@ -52,6 +53,7 @@ pub struct Job {
     pub seed: u64,
     pub events: u64,
     pub samples: u64,
+    pub budgets: Budgets,
     pub limits: Limits,
 }
 
@@ -64,6 +66,7 @@ impl Job {
             seed: self.seed,
             events: self.events.saturating_mul(2),
             samples: samples.min(SAMPLES_MAX as u64 - 1),
+            budgets: self.budgets,
             limits: Limits {
                 total: self.limits.total * 2,
                 quiet: self.limits.quiet * 2,
@@ -155,6 +158,10 @@ fn job(scenario: &Scenario, wish: &Wish) -> Job {
         seed: wish.seed,
         events: scenario.quick.events.saturating_mul(factor.into()),
         samples: scenario.quick.samples,
+        budgets: Budgets {
+            heap_bytes_per_event: scenario.budget_bytes_per_event,
+            counts_per_event: Budgets::COUNTS_PER_EVENT,
+        },
         limits: Limits {
             total: estimate * TOTAL_FACTOR,
             quiet: estimate * QUIET_FACTOR,

@@ -39,6 +39,11 @@ impl Group {
         self.child.stdout.take()
     }
 
+    /// The child's process id; its own until [`Group::end`].
+    pub fn id(&self) -> i32 {
+        self.pid().as_raw_nonzero().get()
+    }
+
     /// Whether the child has ended. It is not reaped, so that its group's number cannot have been given to another.
     pub fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

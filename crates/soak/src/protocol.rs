@@ -86,6 +86,8 @@ pub struct Sample {
     pub heap_bytes: Option<u64>,
     pub resident_bytes: Option<u64>,
     pub fds: Option<u64>,
+    /// Those of the descriptors that are sockets.
+    pub sockets: Option<u64>,
     pub threads: Option<u64>,
     pub tasks: Option<u64>,
     /// What the workload says about its own structures; only the fork can.
@@ -216,7 +218,7 @@ impl Transcript {
     ///
     /// # Errors
     /// Where the line is not one of the protocol, or not one that may stand here. The transcript keeps what it had.
-    pub fn line(&mut self, bytes: &[u8]) -> Result<Option<&Sample>, Nonsense> {
+    pub fn line(&mut self, bytes: &[u8]) -> Result<Option<&mut Sample>, Nonsense> {
         self.lines += 1;
         let line = serde_json::from_slice(bytes).map_err(|error| {
             self.nonsense(
@@ -286,7 +288,7 @@ impl Transcript {
         Ok(())
     }
 
-    fn take(&mut self, sample: Sample) -> Result<&Sample, Nonsense> {
+    fn take(&mut self, sample: Sample) -> Result<&mut Sample, Nonsense> {
         let least = self.samples.last().map_or(0, |last| last.events);
         let most = self.expected.events;
         if !(least..=most).contains(&sample.events) {
@@ -298,8 +300,7 @@ impl Transcript {
         if self.samples.len() == SAMPLES_MAX {
             return Err(self.nonsense(format!("at most {SAMPLES_MAX} samples"), "one more".into()));
         }
-        self.samples.push(sample);
-        Ok(&self.samples[self.samples.len() - 1])
+        Ok(self.samples.push_mut(sample))
     }
 
     fn require<T: PartialEq + fmt::Display>(

@@ -159,6 +159,7 @@ mod tests {
             heap_bytes: Some(4096),
             resident_bytes: None,
             fds: Some(3),
+            sockets: None,
             threads: Some(1),
             tasks: None,
             stats: None,
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!(
             text,
             "{\"scenario\":\"known-peers\",\"side\":\"patched\",\"look\":1,\"elapsed_ms\":5,\"events\":10,\
-             \"heap_bytes\":4096,\"resident_bytes\":null,\"fds\":3,\"threads\":1,\"tasks\":null}\n"
+             \"heap_bytes\":4096,\"resident_bytes\":null,\"fds\":3,\"sockets\":null,\"threads\":1,\"tasks\":null}\n"
         );
         record.check().unwrap();
     }

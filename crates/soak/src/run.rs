@@ -1,15 +1,17 @@
 //! Runs the jobs, both sides in alternating order and one process at a time, and keeps what each gave.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::SystemTime;
 
+use crate::figures::{self, Budgets, HEAP, Series};
 use crate::interrupt::Interrupt;
 use crate::plan::{EXTENSIONS_MAX, Job, order};
 use crate::progress::Progress;
-use crate::protocol::{Sample, Side};
+use crate::protocol::Side;
 use crate::record::Record;
-use crate::stats::{Growth, growth};
-use crate::verdict::{Ended, trend, untold};
+use crate::stats::growth;
+use crate::verdict::{Ended, overall, trend, untold};
 use crate::workload::{Ending, SideRun, Workload};
 
 /// The two binaries.
@@ -69,10 +71,9 @@ impl Measured {
     /// Whether more events on this side may tell what cannot be told yet. No number of events brings a figure that the
     /// workload does not give.
     fn is_untold(&self, side: Side) -> bool {
-        let budget = self.job.scenario.budget_bytes_per_event;
         let ended = |side| {
             self.of(side)
-                .map_or(Ended::Stopped, |ran| ran.ended(budget))
+                .map_or(Ended::Stopped, |ran| ran.ended(&self.job.budgets))
         };
         let [upstream, patched] = untold(ended(Side::Upstream), ended(Side::Patched));
         let (untold, ran) = match side {
@@ -182,31 +183,31 @@ impl Bench<'_> {
 }
 
 impl SideRun {
-    /// How it ended, with its live heap against a budget in bytes per event.
-    pub fn ended(&self, budget: f64) -> Ended {
+    /// The figures after the warm-up. None of a run that failed: what a failing process held is no measure of the scenario.
+    pub fn settled(&self) -> BTreeMap<String, Series> {
+        match (&self.ending, &self.hello) {
+            (Ending::Done | Ending::Interrupted, Some(hello)) => {
+                figures::settled(&self.samples, hello.warmup_events)
+            }
+            (Ending::Failed(_), _) | (_, None) => BTreeMap::new(),
+        }
+    }
+
+    /// How it ended, with its figures against their budgets.
+    pub fn ended(&self, budgets: &Budgets) -> Ended {
         match self.ending {
             Ending::Done => {
-                let growth = self.growth_of(|sample| sample.heap_bytes);
-                Ended::Whole(trend(growth.as_ref(), budget))
+                let settled = self.settled();
+                let trends = settled.iter().filter_map(|(name, series)| {
+                    let trend = trend(growth(series).as_ref(), budgets.of(name)?);
+                    (name != HEAP).then_some(trend)
+                });
+                let heap = settled.get(HEAP).and_then(|series| growth(series));
+                let heap = trend(heap.as_ref(), budgets.heap_bytes_per_event);
+                Ended::Whole(overall(heap, trends))
             }
             Ending::Failed(_) => Ended::Failed,
             Ending::Interrupted => Ended::Stopped,
         }
-    }
-
-    /// The growth of a figure per event, over the samples after the warm-up that have it. None for a run that failed:
-    /// what a failing process held is no measure of the scenario.
-    pub fn growth_of(&self, figure: impl Fn(&Sample) -> Option<u64>) -> Option<Growth> {
-        if matches!(self.ending, Ending::Failed(_)) {
-            return None;
-        }
-        let warm = self.hello.as_ref()?.warmup_events;
-        let points: Vec<_> = self
-            .samples
-            .iter()
-            .filter(|sample| sample.events >= warm)
-            .filter_map(|sample| Some((sample.events as f64, figure(sample)? as f64)))
-            .collect();
-        growth(&points)
     }
 }

@@ -27,6 +27,16 @@ pub fn trend(growth: Option<&Growth>, budget: f64) -> Trend {
     }
 }
 
+/// The trend of a side as a whole: live heap decides, and whatever else is clearly above its own budget. What else cannot
+/// be told is no doubt about the heap.
+pub fn overall(heap: Trend, others: impl IntoIterator<Item = Trend>) -> Trend {
+    if others.into_iter().any(|trend| trend == Trend::Grows) {
+        Trend::Grows
+    } else {
+        heap
+    }
+}
+
 /// How one side of a scenario ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -132,6 +142,15 @@ mod tests {
         assert_eq!(trend(Some(&between(8.0, 9.0)), 8.0), CannotTell);
         assert_eq!(trend(Some(&between(0.0, 80.0)), 8.0), CannotTell);
         assert_eq!(trend(None, 8.0), CannotTell);
+    }
+
+    #[test]
+    fn a_descriptor_that_leaks_makes_a_side_grow_whose_heap_is_flat() {
+        assert_eq!(overall(Flat, [Flat, Grows]), Grows);
+        assert_eq!(overall(CannotTell, [Grows]), Grows);
+        assert_eq!(overall(Flat, [Flat, CannotTell]), Flat);
+        assert_eq!(overall(CannotTell, [Flat]), CannotTell);
+        assert_eq!(overall(Grows, []), Grows);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::interrupt::Interrupt;
+use crate::kernel;
 use crate::network::Network;
 use crate::plan::{Job, Limits};
 use crate::process::Group;
@@ -155,9 +156,11 @@ impl Workload {
         let ending =
             match File::create(log).and_then(|log| Running::start(&mut self.command(job, log))) {
                 Ok(mut child) => {
+                    let pid = child.group.id();
                     let followed = child.follow(job.limits, interrupt, |line| {
                         let line = line.ok_or_else(|| transcript.overlong(LINE_BYTES_MAX))?;
                         if let Some(sample) = transcript.line(line)? {
+                            complete(sample, pid);
                             on_sample(sample);
                         }
                         Ok(())
@@ -186,6 +189,29 @@ impl Workload {
             .stderr(log);
         command
     }
+}
+
+/// Asks the kernel for what the workload does not say of itself. The figures are those of the moment in which the line
+/// arrives, a little after it was written.
+fn complete(sample: &mut Sample, pid: i32) {
+    let Sample {
+        resident_bytes,
+        fds,
+        sockets,
+        threads,
+        ..
+    } = sample;
+    if [&*resident_bytes, fds, sockets, threads]
+        .iter()
+        .all(|figure| figure.is_some())
+    {
+        return;
+    }
+    let reading = kernel::read(pid);
+    *resident_bytes = resident_bytes.or(reading.resident_bytes);
+    *fds = fds.or(reading.fds);
+    *sockets = sockets.or(reading.sockets);
+    *threads = threads.or(reading.threads);
 }
 
 fn ending(followed: Followed, transcript: &Transcript, log: &Path) -> Ending {

@@ -2,6 +2,7 @@
 
 use super::summary::{ScenarioSummary, SideSummary, Summary};
 use super::units;
+use crate::figures::HEAP;
 use crate::protocol::Side;
 use crate::verdict::{Trend, Verdict};
 
@@ -40,7 +41,7 @@ fn of_scenario(row: &ScenarioSummary) -> Vec<String> {
         Verdict::Fixed | Verdict::Stopped => vec![],
         Verdict::Grows => vec![format!(
             "{name} grows on the patched side by {}, though {} fixed",
-            interval(row.patched.as_ref(), row),
+            growing(row),
             are(&row.defects, "said to be")
         )],
         Verdict::NotShown => vec![format!(
@@ -126,6 +127,25 @@ fn interval(side: Option<&SideSummary>, row: &ScenarioSummary) -> String {
             crate::stats::POINTS_MIN
         ),
     }
+}
+
+/// What grows on the patched side, and by how much.
+fn growing(row: &ScenarioSummary) -> String {
+    let names = row.patched.as_ref().map_or(&[][..], |side| &side.grows);
+    let spans = names.iter().filter_map(|name| {
+        if name == HEAP {
+            return Some(interval(row.patched.as_ref(), row));
+        }
+        let growth = row.figures.get(name)?.patched.as_ref()?.growth?;
+        let span = [growth.lower, growth.upper].map(units::figure);
+        Some(format!(
+            "{} to {} {name} an event; the budget is {}",
+            span[0],
+            span[1],
+            units::figure(row.budget_counts_per_event)
+        ))
+    });
+    spans.collect::<Vec<_>>().join(" and by ")
 }
 
 /// "a is", "a and b are", with what follows the verb.

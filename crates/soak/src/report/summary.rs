@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::spark;
+use crate::figures::{HEAP, Series};
 use crate::host::Host;
-use crate::plan::Size;
+use crate::plan::{Job, Size};
 use crate::protocol::{Sample, Side};
 use crate::run::{Measured, Run};
-use crate::stats::Growth;
-use crate::verdict::{Ended, Trend, Verdict, exit_code, is_claimed, judge, trend};
+use crate::stats::{Growth, Shape, Slope, growth, shape, slope};
+use crate::verdict::{Ended, Trend, Verdict, exit_code, is_claimed, judge, overall, trend};
 use crate::workload::{Ending, SideRun};
 
 /// Raised when a field changes its meaning or goes.
@@ -55,6 +56,8 @@ pub struct ScenarioSummary {
     /// The most that a side was measured with, of what counts.
     pub events: u64,
     pub budget_bytes_per_event: f64,
+    /// What descriptors, sockets, threads and tasks may grow by, each, per event.
+    pub budget_counts_per_event: f64,
     pub defects: Vec<String>,
     /// Those of the defects that no change in a series claims to fix.
     pub open: Vec<String>,
@@ -62,6 +65,29 @@ pub struct ScenarioSummary {
     /// Missing where it was not reached.
     pub upstream: Option<SideSummary>,
     pub patched: Option<SideSummary>,
+    /// Every figure that a side's samples have after the warm-up, by name.
+    pub figures: BTreeMap<String, FigureSummary>,
+}
+
+/// What became of one figure, per event, on both sides.
+#[derive(Debug, Clone, Serialize)]
+pub struct FigureSummary {
+    /// None for a figure that is told but not judged.
+    pub budget_per_event: Option<f64>,
+    pub upstream: Option<Course>,
+    pub patched: Option<Course>,
+    /// How much more upstream grows than the patched side.
+    pub difference: Option<Growth>,
+}
+
+/// The course of a figure on one side.
+#[derive(Debug, Clone, Serialize)]
+pub struct Course {
+    /// Missing where too few samples have the figure.
+    pub growth: Option<Growth>,
+    /// Against the budget, where it has one.
+    pub trend: Option<Trend>,
+    pub shape: Shape,
 }
 
 /// One side of a scenario.
@@ -80,7 +106,12 @@ pub struct SideSummary {
     pub warmup_events: Option<u64>,
     /// Live heap, in bytes per event.
     pub heap_growth: Option<Growth>,
+    /// Of the live heap, or of another figure that clearly exceeds its budget.
     pub trend: Trend,
+    /// The course of the live heap in a word.
+    pub shape: Option<Shape>,
+    /// The figures that clearly exceed their budgets.
+    pub grows: Vec<String>,
     /// Live heap over events, on one scale with the other side. Empty for a run that failed.
     pub spark: String,
 }
@@ -151,8 +182,10 @@ impl Summary {
 
 impl ScenarioSummary {
     fn new(measured: &Measured, claimed: &BTreeSet<String>) -> Self {
-        let scenario = &measured.job.scenario;
-        let budget = scenario.budget_bytes_per_event;
+        let Job {
+            scenario, budgets, ..
+        } = &measured.job;
+        let figures = figures(measured);
         let [upstream, patched] = [Side::Upstream, Side::Patched]
             .map(|side| measured.of(side).map(|ran| (ran, judged_heap(ran))));
         let events = [&upstream, &patched]
@@ -166,25 +199,26 @@ impl ScenarioSummary {
             .into_iter()
             .flatten()
             .map(|(_, points)| spark::range(points))
-            .fold(budget * events as f64, f64::max);
+            .fold(budgets.heap_bytes_per_event * events as f64, f64::max);
         let [upstream, patched] =
             [(Side::Upstream, upstream), (Side::Patched, patched)].map(|(side, last)| {
-                last.map(|(ran, points)| SideSummary {
-                    inconclusive: earlier(measured.looks(side)),
-                    ..SideSummary::new(ran, budget, spark::line(&points, ran.events, full))
+                last.map(|(ran, points)| {
+                    let spark = spark::line(&points, ran.events, full);
+                    SideSummary::new(ran, measured.looks(side), &of_side(&figures, side), spark)
                 })
             });
         let ended = |side| {
             measured
                 .of(side)
-                .map_or(Ended::Stopped, |ran| ran.ended(budget))
+                .map_or(Ended::Stopped, |ran| ran.ended(budgets))
         };
         Self {
             name: scenario.name.clone(),
             about: scenario.about.clone(),
             event: scenario.event.clone(),
             events,
-            budget_bytes_per_event: budget,
+            budget_bytes_per_event: budgets.heap_bytes_per_event,
+            budget_counts_per_event: budgets.counts_per_event,
             defects: scenario.defects.clone(),
             open: scenario
                 .defects
@@ -199,6 +233,7 @@ impl ScenarioSummary {
             ),
             upstream,
             patched,
+            figures,
         }
     }
 
@@ -212,26 +247,89 @@ impl ScenarioSummary {
 }
 
 impl SideSummary {
-    fn new(ran: &SideRun, budget: f64, spark: String) -> Self {
+    fn new(
+        ran: &SideRun,
+        looks: &[SideRun],
+        courses: &BTreeMap<&str, &Course>,
+        spark: String,
+    ) -> Self {
         let (ending, failure) = match &ran.ending {
             Ending::Done => (EndingWord::Done, None),
             Ending::Failed(failure) => (EndingWord::Failed, Some(failure.to_string())),
             Ending::Interrupted => (EndingWord::Interrupted, None),
         };
-        let heap_growth = ran.growth_of(|sample| sample.heap_bytes);
+        let heap = courses.get(HEAP);
+        let trend_of = |course: &&Course| course.trend.unwrap_or(Trend::CannotTell);
         Self {
             events: ran.events,
-            inconclusive: Vec::new(),
+            inconclusive: earlier(looks),
             ending,
             failure,
             seconds: ran.elapsed.as_secs_f64(),
             samples: ran.samples.len(),
             warmup_events: ran.hello.as_ref().map(|hello| hello.warmup_events),
-            heap_growth,
-            trend: trend(heap_growth.as_ref(), budget),
+            heap_growth: heap.and_then(|heap| heap.growth),
+            trend: overall(
+                heap.map_or(Trend::CannotTell, trend_of),
+                courses.values().filter_map(|course| course.trend),
+            ),
+            shape: heap.map(|heap| heap.shape),
+            grows: courses
+                .iter()
+                .filter(|(_, course)| course.trend == Some(Trend::Grows))
+                .map(|(name, _)| (*name).to_owned())
+                .collect(),
             spark,
         }
     }
+}
+
+impl FigureSummary {
+    /// One side.
+    pub fn of(&self, side: Side) -> Option<&Course> {
+        match side {
+            Side::Upstream => self.upstream.as_ref(),
+            Side::Patched => self.patched.as_ref(),
+        }
+    }
+}
+
+/// Every figure of both sides, from the runs that count.
+fn figures(measured: &Measured) -> BTreeMap<String, FigureSummary> {
+    let [upstream, patched] = [Side::Upstream, Side::Patched]
+        .map(|side| measured.of(side).map(SideRun::settled).unwrap_or_default());
+    let names: BTreeSet<_> = upstream.keys().chain(patched.keys()).cloned().collect();
+    let figure = |name: String| {
+        let budget = measured.job.budgets.of(&name);
+        let [upstream, patched] = [upstream.get(&name), patched.get(&name)];
+        let slopes = [upstream, patched].map(|series| slope(series?));
+        let course = |series: Option<&Series>, slope: &Option<Slope>| {
+            let growth = slope.as_ref().map(Slope::growth);
+            series.map(|series| Course {
+                growth,
+                trend: budget.map(|budget| trend(growth.as_ref(), budget)),
+                shape: shape(series),
+            })
+        };
+        let summary = FigureSummary {
+            budget_per_event: budget,
+            upstream: course(upstream, &slopes[0]),
+            patched: course(patched, &slopes[1]),
+            difference: match &slopes {
+                [Some(upstream), Some(patched)] => Some(upstream.minus(patched)),
+                _ => None,
+            },
+        };
+        (name, summary)
+    };
+    names.into_iter().map(figure).collect()
+}
+
+fn of_side(figures: &BTreeMap<String, FigureSummary>, side: Side) -> BTreeMap<&str, &Course> {
+    figures
+        .iter()
+        .filter_map(|(name, figure)| Some((name.as_str(), figure.of(side)?)))
+        .collect()
 }
 
 /// All looks but the last, which counts.
@@ -242,7 +340,7 @@ fn earlier(looks: &[SideRun]) -> Vec<Look> {
         .map(|ran| Look {
             events: ran.events,
             seconds: ran.elapsed.as_secs_f64(),
-            heap_growth: ran.growth_of(|sample| sample.heap_bytes),
+            heap_growth: ran.settled().get(HEAP).and_then(|heap| growth(heap)),
         })
         .collect()
 }

@@ -20,6 +20,18 @@ pub fn bytes(bytes: f64) -> String {
     format!("{figure:.decimals$} {}", UNITS[at])
 }
 
+/// A figure that is no number of bytes, with three significant digits: `0`, `0.012`, `3.40`, `1250`.
+pub fn figure(figure: f64) -> String {
+    let decimals = match figure.abs() {
+        nothing if nothing < 0.0005 => return "0".into(),
+        below_one if below_one < 0.9995 => 3,
+        below_ten if below_ten < 9.995 => 2,
+        below_hundred if below_hundred < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{figure:.decimals$}")
+}
+
 /// The unit in which figures up to `most` are best drawn, and how many bytes it is.
 pub fn scale(most: f64) -> (&'static str, f64) {
     let mut at = 0;
@@ -62,6 +74,20 @@ mod tests {
             (1_073_741_824.0, "1.00 GiB"),
         ] {
             assert_eq!(bytes(figure), text);
+        }
+    }
+
+    #[test]
+    fn figures_have_three_digits() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.0001, "0"),
+            (0.0123, "0.012"),
+            (3.4, "3.40"),
+            (-12.34, "-12.3"),
+            (1250.4, "1250"),
+        ] {
+            assert_eq!(figure(number), text);
         }
     }
 

@@ -34,10 +34,10 @@ measure() { # bytes an event, after a warm-up that grows on every side
   done
 }
 noisy() { # bytes an event, and how far the figures are thrown about: between 0 and 96 times this
-  i=0
+  i=0 drawn=1
   while [ $i -le "$samples" ]; do
-    at=$((events * i / samples))
-    sample $at $((5000000 + at * $1 + i * 7919 % 97 * $2))
+    at=$((events * i / samples)) drawn=$(((drawn * 1103515245 + 12345) % 2147483648))
+    sample $at $((5000000 + at * $1 + drawn / 65536 % 97 * $2))
     i=$((i + 1))
   done
 }

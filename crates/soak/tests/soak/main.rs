@@ -130,7 +130,7 @@ fn a_fix_is_not_shown_where_the_untouched_side_is_flat_too() {
 }
 
 /// Flat, and too noisy for the events of a quick run, but not for twice as many.
-const NOISY: &str = "hello; noisy 0 800; finish";
+const NOISY: &str = "hello; noisy 0 700; finish";
 
 #[test]
 fn a_side_that_cannot_be_told_is_measured_again_with_twice_the_events_and_only_that_counts() {
@@ -173,7 +173,7 @@ fn a_side_that_cannot_be_told_is_measured_again_with_twice_the_events_and_only_t
 #[test]
 fn a_side_that_stays_at_its_budget_is_extended_twice_and_then_said_to_be_untold() {
     let bench = Bench::new();
-    let at_budget = "hello; noisy 8 1200; finish";
+    let at_budget = "hello; noisy 8 20000; finish";
     let done = bench.soak(
         [Fake::of(&[("a", LEAK)]), Fake::of(&[("a", at_budget)])],
         &["--claim", "a-defect"],
@@ -204,7 +204,7 @@ fn an_untouched_side_that_cannot_be_told_is_measured_again_too() {
 #[test]
 fn a_longer_run_that_fails_is_a_failure_and_not_the_shorter_one() {
     let bench = Bench::new();
-    let weak = r#"hello; [ "$events" -le 4800 ] || exit 9; noisy 0 800; finish"#;
+    let weak = r#"hello; [ "$events" -le 4800 ] || exit 9; noisy 0 700; finish"#;
     let done = bench.soak(
         [Fake::of(&[("a", LEAK)]), Fake::of(&[("a", weak)])],
         &["--claim", "a-defect"],
