@@ -59,6 +59,9 @@ enum Command {
         /// How many samples, the first before any event, the last after all [default: the scenario's `quick.samples`].
         #[arg(long)]
         samples: Option<u64>,
+        /// How many bytes an event leaks; for `canary` alone [default: its budget].
+        #[arg(long, value_name = "BYTES")]
+        leak: Option<u64>,
     },
     /// Be one node of a fleet: obey lines on stdin, tell on stdout what arrives.
     Member {
@@ -83,7 +86,10 @@ fn main() -> ExitCode {
             seed,
             events,
             samples,
-        } => match Plan::new(&scenario, seed, events, samples) {
+            leak,
+        } => match Plan::new(&scenario, seed, events, samples)
+            .and_then(|plan| leak.map_or(Ok(plan), |leak| plan.leaking(leak)))
+        {
             Ok(plan) => ended(run::execute(plan)),
             Err(message) => {
                 eprintln!("churn: {message}");

@@ -32,16 +32,20 @@ THE PROTOCOL
                            settle_ms (rest before each sample by the clock of the nodes, so that what is in flight or
                            about to be dropped is not counted), seconds_max (it should take no longer)
     budget_bytes_per_event growth of the live heap per event that still counts as flat
+  One named `canary` is a control and no scenario: `run canary --leak BYTES` leaks so many bytes an event, and `cargo soak`
+  checks that it sees them. A workload without one is judged without that control.
 
   `run SCENARIO --seed N [--events N] [--samples N]` prints one JSON object a line:
     {\"type\":\"hello\",\"protocol\":1,\"side\":\"patched\",\"scenario\":\"known-peers\",\"seed\":1,\"events\":12000,
      \"event\":\"peer learnt\",\"warmup_events\":4000,\"settle_ms\":5,\"versions\":{\"p2panda-net\":\"0.4.0\"}}
         first, once. `side` is `patched` or `upstream`; with --events, warmup_events is scaled along.
     {\"type\":\"sample\",\"elapsed_ms\":12,\"events\":250,\"heap_bytes\":1234567,\"resident_bytes\":23456789,\"fds\":14,
-     \"threads\":3,\"tasks\":41,\"stats\":{}}
+     \"sockets\":3,\"threads\":3,\"tasks\":41,\"stats\":{}}
         spread evenly over the events, the first at 0, the last at the end. heap_bytes: bytes that are allocated and not
-        freed, as the allocator counts them; resident_bytes, fds, threads: the kernel's figures; tasks: alive tasks of
-        the runtime; elapsed_ms: wall clock; stats: what the node says of itself, left out where it says nothing.
+        freed, as the allocator counts them; resident_bytes, fds, sockets (those of the fds that are one), threads: the
+        kernel's figures; tasks: alive tasks of the runtime; elapsed_ms: wall clock; stats: what the node says of itself,
+        left out where it says nothing. A figure that a workload cannot give is null or left out, never 0; what the
+        kernel knows `cargo soak` then asks it.
     {\"type\":\"done\",\"events\":12000,\"elapsed_ms\":8123}
         last, once, after everything was done. Or instead:
     {\"type\":\"error\",\"message\":\"one line\"}
@@ -108,6 +112,8 @@ pub struct Held {
     pub resident_bytes: u64,
     /// Open file descriptors.
     pub fds: u64,
+    /// Those of them that are sockets.
+    pub sockets: u64,
     /// Threads.
     pub threads: u64,
     /// Tasks of the runtime that have not ended.
@@ -160,6 +166,7 @@ mod tests {
         heap_bytes: 1,
         resident_bytes: 2,
         fds: 3,
+        sockets: 2,
         threads: 4,
         tasks: 5,
     };
@@ -174,7 +181,7 @@ mod tests {
         };
         assert_eq!(
             json(&line),
-            r#"{"type":"sample","elapsed_ms":12,"events":250,"heap_bytes":1,"resident_bytes":2,"fds":3,"threads":4,"tasks":5}"#
+            r#"{"type":"sample","elapsed_ms":12,"events":250,"heap_bytes":1,"resident_bytes":2,"fds":3,"sockets":2,"threads":4,"tasks":5}"#
         );
     }
 

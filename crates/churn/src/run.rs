@@ -15,10 +15,14 @@ use crate::FAILED;
 use crate::node::Node;
 use crate::protocol::{self, Line, PROTOCOL, SIDE};
 use crate::sampler::{self, Sampler};
+use crate::scenarios::canary::{self, LEAK_BYTES};
 use crate::scenarios::{SCENARIOS, Scenario};
 
 /// How many times `seconds_max` a run may take before it is ended.
 const DEADLINE_FACTOR: u64 = 4;
+
+/// The most that an event of the canary may leak: 300 MB in a quick run.
+const LEAK_BYTES_MAX: u64 = 1 << 16;
 
 /// How long the last line may take when nobody reads it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -30,6 +34,7 @@ pub struct Plan {
     seed: u64,
     events: u64,
     samples: u64,
+    leak_bytes: u64,
 }
 
 impl Plan {
@@ -68,7 +73,29 @@ impl Plan {
             seed,
             events,
             samples,
+            leak_bytes: LEAK_BYTES,
         })
+    }
+
+    /// The same with a leak of this size, for the one scenario that has one.
+    ///
+    /// # Errors
+    ///
+    /// One line for the user, where the scenario does not leak on purpose.
+    pub fn leaking(self, leak_bytes: u64) -> Result<Self, String> {
+        if self.scenario.name != canary::SCENARIO.name {
+            return Err(format!(
+                "--leak {leak_bytes} is for `{}`, not for `{}`",
+                canary::SCENARIO.name,
+                self.scenario.name
+            ));
+        }
+        if leak_bytes > LEAK_BYTES_MAX {
+            return Err(format!(
+                "--leak {leak_bytes} is more than {LEAK_BYTES_MAX} bytes an event"
+            ));
+        }
+        Ok(Self { leak_bytes, ..self })
     }
 
     /// After how many events sample number `index` is taken: evenly spread, the last one after all events.
@@ -172,6 +199,11 @@ impl Run {
     /// The next key of this seed.
     pub fn key(&mut self) -> PrivateKey {
         PrivateKey::from_bytes(&self.random())
+    }
+
+    /// How many bytes an event of the canary leaks.
+    pub fn leak_bytes(&self) -> usize {
+        self.plan.leak_bytes as usize
     }
 
     fn sample_is_due(&self) -> bool {
@@ -314,6 +346,21 @@ mod tests {
             plan(10, 2).deadline().as_secs(),
             SCENARIOS[0].quick.seconds_max * DEADLINE_FACTOR
         );
+    }
+
+    #[test]
+    fn only_the_canary_leaks_on_purpose_and_only_so_much() {
+        let canary = Plan::new("canary", 1, None, None).unwrap();
+        assert_eq!(canary.leak_bytes, LEAK_BYTES);
+        assert_eq!(canary.leaking(0).unwrap().leak_bytes, 0);
+        assert!(
+            canary
+                .leaking(1 << 30)
+                .unwrap_err()
+                .contains("bytes an event")
+        );
+        let refused = plan(100, 10).leaking(8).unwrap_err();
+        assert!(refused.contains("not for `known-peers`"), "{refused}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Reads what this process holds: live heap bytes, resident bytes, descriptors, threads, tasks.
 
 use anyhow::{Context, Result};
-use procfs::process::Process;
+use procfs::process::{FDTarget, Process};
 use tikv_jemalloc_ctl::{Access, AsName, epoch, epoch_mib, stats};
 use tokio::runtime::Handle;
 
@@ -45,10 +45,17 @@ impl Sampler {
             .allocated
             .read()
             .context("no figure for the live heap")?;
+        let (mut fds, mut sockets) = (0, 0);
+        // One that another thread has closed since it was listed is none any more.
+        for descriptor in self.process.fd()?.flatten() {
+            fds += 1;
+            sockets += u64::from(matches!(descriptor.target, FDTarget::Socket(_)));
+        }
         Ok(Held {
             heap_bytes: heap_bytes as u64,
             resident_bytes: self.process.statm()?.resident * self.page_bytes,
-            fds: self.process.fd_count()? as u64,
+            fds,
+            sockets,
             threads: self.process.stat()?.num_threads as u64,
             tasks: Handle::current().metrics().num_alive_tasks() as u64,
         })

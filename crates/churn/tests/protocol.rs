@@ -131,7 +131,14 @@ fn a_small_run_says_hello_samples_evenly_and_is_done() {
     assert_eq!(points, [0, 16, 32, 48, 64]);
     for sample in samples {
         assert_eq!(sample["type"], "sample");
-        for figure in ["heap_bytes", "resident_bytes", "fds", "threads", "tasks"] {
+        for figure in [
+            "heap_bytes",
+            "resident_bytes",
+            "fds",
+            "sockets",
+            "threads",
+            "tasks",
+        ] {
             assert!(sample[figure].as_u64().unwrap() > 0, "{figure}");
         }
         assert!(sample["stats"].is_object());

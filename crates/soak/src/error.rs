@@ -61,6 +61,10 @@ pub enum Error {
     #[error("no scenario `{name}`; expected one of: {known}")]
     UnknownScenario { name: String, known: String },
 
+    /// The workload has nothing but a control.
+    #[error("nothing to run: no scenario was chosen, or the workload lists none but its canary")]
+    NothingToRun,
+
     /// A node of a fleet failed, so that nothing can be said of the others.
     #[error("node {member} ({}): {what}", program.display())]
     Member {

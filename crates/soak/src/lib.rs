@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod controls;
 pub mod error;
 pub mod figures;
 pub mod fleet;

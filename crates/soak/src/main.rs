@@ -207,12 +207,13 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     plan::agree(&listed, &workloads.patched.list(&interrupt)?)?;
     let wish = wish(args);
     let jobs = plan::plan(&listed, &wish)?;
+    let controls = plan::controls(&listed, &jobs, wish.seed)?;
 
     let root = project.as_ref().map_or(&*here, Project::root);
     let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
     let mut record = Record::create(&out, SystemTime::now(), wish.seed)?;
     let began = Instant::now();
-    let run = run::run(jobs, &workloads, &mut record, &interrupt);
+    let run = run::run(jobs, controls, &workloads, &mut record, &interrupt);
     let facts = Facts {
         id: record.id().into(),
         seed: wish.seed,
@@ -316,6 +317,10 @@ fn print(args: &Args, summary: &Summary, json: &str, record: &Record) {
         let mut text = format!("\n{}\n\n", table::table(summary, coloured));
         for note in notes::notes(summary) {
             text.push_str(&format!("  {note}\n"));
+        }
+        text.push('\n');
+        for control in notes::controls(summary) {
+            text.push_str(&format!("  control: {control}\n"));
         }
         text.push_str(&format!(
             "\nresult: {}\nfiles:  {}\nreplay: {}\n",

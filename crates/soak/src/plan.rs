@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::controls::Canary;
 use crate::figures::Budgets;
 use crate::protocol::{SAMPLES_MAX, Scenario, Side};
 use crate::{Error, Result};
@@ -15,6 +16,12 @@ pub const QUICK: [&str; 6] = [
     "topic-churn",
     "gossip-messages",
 ];
+
+/// The scenario of the workload that is a control and never a row of the table.
+const CANARY: &str = "canary";
+
+/// The scenario that is measured twice on one binary, where the workload has it: a quiet one, and quick.
+const PAIR: &str = "gossip-messages";
 
 /// How many times the events of a quick run a full one has.
 const FULL_FACTOR: u32 = 4;
@@ -50,6 +57,10 @@ pub const EXTENSIONS_MAX: usize = 2;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     pub scenario: Scenario,
+    /// What it is called in files and progress: the scenario's name, but for a control.
+    pub label: String,
+    /// What an event is to leak, for the canary.
+    pub leak_bytes: Option<u64>,
     pub seed: u64,
     pub events: u64,
     pub samples: u64,
@@ -62,17 +73,24 @@ impl Job {
     pub fn extended(&self) -> Self {
         let samples = self.samples.saturating_mul(2).saturating_sub(1);
         Self {
-            scenario: self.scenario.clone(),
-            seed: self.seed,
             events: self.events.saturating_mul(2),
             samples: samples.min(SAMPLES_MAX as u64 - 1),
-            budgets: self.budgets,
             limits: Limits {
                 total: self.limits.total * 2,
                 quiet: self.limits.quiet * 2,
             },
+            ..self.clone()
         }
     }
+}
+
+/// What is measured to see whether the instrument can be trusted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ControlJobs {
+    /// None where the workload lists no canary.
+    pub canaries: Vec<(Canary, Job)>,
+    /// The same job twice.
+    pub pair: [Job; 2],
 }
 
 /// How long a child may take.
@@ -108,9 +126,46 @@ pub fn plan(listed: &[Scenario], wish: &Wish) -> Result<Vec<Job>> {
     };
     Ok(listed
         .iter()
+        .filter(|scenario| scenario.name != CANARY)
         .filter(wanted)
         .map(|scenario| job(scenario, wish))
         .collect())
+}
+
+/// The controls of a run of this workload, always at their quick sizes. The pair is of a quiet scenario where there is that
+/// one, or else of the first of `jobs`.
+///
+/// # Errors
+/// [`Error::NothingToRun`] where there are no jobs.
+pub fn controls(listed: &[Scenario], jobs: &[Job], seed: u64) -> Result<ControlJobs> {
+    let wish = Wish {
+        scenarios: Vec::new(),
+        size: Size::Quick,
+        seed,
+    };
+    let named = |name: &str| listed.iter().find(|scenario| scenario.name == name);
+    let canaries = named(CANARY).map(|scenario| {
+        let job = job(scenario, &wish);
+        Canary::ALL.map(|canary| {
+            let leak_bytes = canary.leak_bytes(scenario.budget_bytes_per_event);
+            let job = Job {
+                label: format!("{CANARY}-{leak_bytes}"),
+                leak_bytes: Some(leak_bytes),
+                ..job.clone()
+            };
+            (canary, job)
+        })
+    });
+    let first = jobs.first().map(|job| &job.scenario);
+    let scenario = named(PAIR).or(first).ok_or(Error::NothingToRun)?;
+    let pair = job(scenario, &wish);
+    Ok(ControlJobs {
+        canaries: canaries.into_iter().flatten().collect(),
+        pair: [1, 2].map(|number| Job {
+            label: format!("pair-{number}"),
+            ..pair.clone()
+        }),
+    })
 }
 
 /// Checks that both sides offer the same, and says in one line where they do not.
@@ -155,6 +210,8 @@ fn job(scenario: &Scenario, wish: &Wish) -> Job {
     let estimate = Duration::from_secs_f64(scenario.quick.seconds_max) * factor;
     Job {
         scenario: scenario.clone(),
+        label: scenario.name.clone(),
+        leak_bytes: None,
         seed: wish.seed,
         events: scenario.quick.events.saturating_mul(factor.into()),
         samples: scenario.quick.samples,
@@ -270,6 +327,40 @@ mod tests {
         assert_eq!(longer.limits.total, job.limits.total * 2);
         let most = (0..20).fold(job, |job, _| job.extended());
         assert!(most.samples < SAMPLES_MAX as u64);
+    }
+
+    #[test]
+    fn the_canary_is_a_control_and_never_a_row() {
+        let names = ["known-peers", "canary", "gossip-messages"];
+        assert_eq!(
+            planned(&names, &[], Size::Full),
+            ["known-peers", "gossip-messages"]
+        );
+        let jobs = |names: &[&str]| {
+            let wish = Wish {
+                scenarios: vec![],
+                size: Size::Full,
+                seed: 1,
+            };
+            let listed = listed(names);
+            let jobs = plan(&listed, &wish).unwrap();
+            controls(&listed, &jobs, 1).map(|controls| {
+                let canaries = controls.canaries.iter();
+                let leaks: Vec<_> = canaries.filter_map(|(_, job)| job.leak_bytes).collect();
+                (
+                    leaks,
+                    controls.pair.map(|job| (job.scenario.name, job.events)),
+                )
+            })
+        };
+        let quiet = ("gossip-messages".to_owned(), 1000);
+        assert_eq!(
+            jobs(&names).unwrap(),
+            (vec![4, 8, 16], [quiet.clone(), quiet])
+        );
+        let own = ("your-own".to_owned(), 1000);
+        assert_eq!(jobs(&["your-own"]).unwrap(), (vec![], [own.clone(), own]));
+        assert!(matches!(jobs(&["canary"]), Err(Error::NothingToRun)));
     }
 
     #[test]

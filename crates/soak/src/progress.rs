@@ -26,8 +26,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of these jobs, starting now.
-    pub fn new(jobs: &[Job]) -> Self {
+    /// Of these runs, a job a side, starting now.
+    pub fn new<'a>(runs: impl IntoIterator<Item = &'a Job>) -> Self {
+        let (steps, total) = runs.into_iter().fold((0, 0.0), |(steps, total), job| {
+            (steps + 1, total + weight(job))
+        });
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(PARTS), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{bar:24} {msg}")
@@ -37,9 +40,9 @@ impl Progress {
         Self {
             bar,
             started: Instant::now(),
-            total: jobs.iter().map(|job| 2.0 * weight(job)).sum(),
+            total,
             done: 0.0,
-            steps: jobs.len() * 2,
+            steps,
             step: 0,
         }
     }
@@ -95,7 +98,7 @@ impl Progress {
     }
 
     fn label(&self, job: &Job) -> String {
-        format!("[{}/{}] {}", self.step, self.steps, job.scenario.name)
+        format!("[{}/{}] {}", self.step, self.steps, job.label)
     }
 
     fn remaining(&self, share: f64) -> Option<humantime::FormattedDuration> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::SystemTime;
 
+use crate::controls::{self, Canary, Control};
 use crate::figures::{self, Budgets, HEAP, Series};
 use crate::interrupt::Interrupt;
-use crate::plan::{EXTENSIONS_MAX, Job, order};
+use crate::plan::{ControlJobs, EXTENSIONS_MAX, Job, order};
 use crate::progress::Progress;
 use crate::protocol::Side;
 use crate::record::Record;
-use crate::stats::growth;
+use crate::stats::{Growth, Slope, growth, slope};
 use crate::verdict::{Ended, overall, trend, untold};
 use crate::workload::{Ending, SideRun, Workload};
 
@@ -84,10 +85,18 @@ impl Measured {
     }
 }
 
+/// What the controls gave, each on the patched side.
+#[derive(Debug)]
+pub struct Controls {
+    pub canaries: Vec<(Canary, Measured)>,
+    pub pair: [Measured; 2],
+}
+
 /// Everything that was measured, and when.
 #[derive(Debug)]
 pub struct Run {
     pub started: SystemTime,
+    pub controls: Controls,
     pub measured: Vec<Measured>,
     pub interrupted: bool,
 }
@@ -97,8 +106,11 @@ pub struct Run {
 /// A side that keeps a scenario from being told is looked at again with twice the events, at most [`EXTENSIONS_MAX`]
 /// times, and only the last look counts. A look errs towards flat once in forty times where the growth is the budget
 /// itself, and less the further it lies above; all of them together at most three times as often.
+///
+/// The controls come first, and are measured again in the same way.
 pub fn run(
     jobs: Vec<Job>,
+    controls: ControlJobs,
     workloads: &Workloads,
     record: &mut Record,
     interrupt: &Interrupt,
@@ -106,9 +118,22 @@ pub fn run(
     let started = SystemTime::now();
     let mut bench = Bench {
         workloads,
-        progress: Progress::new(&jobs),
+        progress: Progress::new(
+            jobs.iter()
+                .chain(&jobs)
+                .chain(controls.canaries.iter().map(|(_, job)| job))
+                .chain(&controls.pair),
+        ),
         record,
         interrupt,
+    };
+    let controls = Controls {
+        canaries: controls
+            .canaries
+            .into_iter()
+            .map(|(canary, job)| (canary, bench.canary(canary, job)))
+            .collect(),
+        pair: bench.pair(controls.pair),
     };
     let measured = jobs
         .into_iter()
@@ -118,6 +143,7 @@ pub fn run(
     bench.progress.finish();
     Run {
         started,
+        controls,
         measured,
         interrupted: interrupt.is_set(),
     }
@@ -151,6 +177,42 @@ impl Bench<'_> {
         measured
     }
 
+    /// A canary, until it is told.
+    fn canary(&mut self, canary: Canary, job: Job) -> Measured {
+        let mut measured = [Measured::new(job)];
+        self.until_told(&mut measured, |[measured]| measured.canary(canary));
+        let [measured] = measured;
+        measured
+    }
+
+    /// Both runs of a pair, until they are told apart or found to be one.
+    fn pair(&mut self, jobs: [Job; 2]) -> [Measured; 2] {
+        let mut pair = jobs.map(Measured::new);
+        self.until_told(&mut pair, pair_control);
+        pair
+    }
+
+    /// A look at each, and again while that cannot be told.
+    fn until_told<const N: usize>(
+        &mut self,
+        all: &mut [Measured; N],
+        judge: impl Fn(&[Measured; N]) -> Control,
+    ) {
+        for look in 0..=EXTENSIONS_MAX {
+            let again = look > 0;
+            if again && judge(all) != Control::CannotTell {
+                return;
+            }
+            for measured in all.iter_mut() {
+                let job = (0..look).fold(measured.job.clone(), |job, _| job.extended());
+                if again {
+                    self.progress.extend(&job);
+                }
+                self.look(measured, &job, Side::Patched);
+            }
+        }
+    }
+
     /// One run of a side, as large as `job` says.
     fn look(&mut self, measured: &mut Measured, job: &Job, side: Side) {
         if self.interrupt.is_set() {
@@ -162,7 +224,7 @@ impl Bench<'_> {
             record,
             interrupt,
         } = self;
-        let (name, look) = (&job.scenario.name, measured.looks(side).len() + 1);
+        let (name, look) = (&job.label, measured.looks(side).len() + 1);
         progress.begin(job, side);
         let log = record.log(name, side, look);
         let ran = workloads.of(side).run(job, &log, interrupt, |sample| {
@@ -182,7 +244,51 @@ impl Bench<'_> {
     }
 }
 
+impl Measured {
+    /// Whether it shows the canary that it is.
+    pub fn canary(&self, canary: Canary) -> Control {
+        let budget = self.job.budgets.heap_bytes_per_event;
+        self.control(|ran| {
+            canary.judge(
+                ran.heap_slope().map(|slope| slope.growth()).as_ref(),
+                budget,
+            )
+        })
+    }
+
+    /// A control of what counts on the patched side.
+    fn control(&self, judge: impl FnOnce(&SideRun) -> Control) -> Control {
+        match self.of(Side::Patched) {
+            None => Control::Stopped,
+            Some(ran) => match ran.ending {
+                Ending::Done => judge(ran),
+                Ending::Failed(_) => Control::Failed,
+                Ending::Interrupted => Control::Stopped,
+            },
+        }
+    }
+}
+
+/// Whether the two runs of a pair differ.
+pub fn pair_control(pair: &[Measured; 2]) -> Control {
+    let budget = pair[0].job.budgets.heap_bytes_per_event;
+    let difference = pair_difference(pair);
+    let judge = |_: &SideRun| controls::pair(difference.as_ref(), budget);
+    controls::worst(pair.iter().map(|one| one.control(judge)))
+}
+
+/// By how much the first run of a pair grows more than the second.
+pub fn pair_difference(pair: &[Measured; 2]) -> Option<Growth> {
+    let [first, second] = [0, 1].map(|at| pair[at].of(Side::Patched)?.heap_slope());
+    Some(first?.minus(&second?))
+}
+
 impl SideRun {
+    /// The slope of the live heap after the warm-up.
+    pub fn heap_slope(&self) -> Option<Slope> {
+        self.settled().get(HEAP).and_then(|heap| slope(heap))
+    }
+
     /// The figures after the warm-up. None of a run that failed: what a failing process held is no measure of the scenario.
     pub fn settled(&self) -> BTreeMap<String, Series> {
         match (&self.ending, &self.hello) {

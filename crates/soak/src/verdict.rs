@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::controls::Control;
 use crate::stats::Growth;
 
 /// One side's growth against its budget.
@@ -99,16 +100,18 @@ pub fn is_claimed(defects: &[String], fixed: &BTreeSet<String>) -> bool {
     !defects.is_empty() && defects.iter().all(|defect| fixed.contains(defect))
 }
 
-/// The exit code of a run with these verdicts: 1 where a scenario that is claimed fixed grows, else 130 where the user
-/// stopped the run, else 2 where something could not be told, else 0.
-pub fn exit_code(verdicts: &[Verdict], interrupted: bool) -> u8 {
+/// The exit code of a run with these verdicts: 2 where a control did not hold, whatever was found; else 1 where a scenario
+/// that is claimed fixed grows, else 130 where the user stopped the run, else 2 where something could not be told, else 0.
+pub fn exit_code(verdicts: &[Verdict], controls: Control, interrupted: bool) -> u8 {
     let untold = [
         Verdict::NotShown,
         Verdict::CannotTell,
         Verdict::Failed,
         Verdict::Stopped,
     ];
-    if verdicts.contains(&Verdict::Grows) {
+    if matches!(controls, Control::Failed | Control::CannotTell) {
+        2
+    } else if verdicts.contains(&Verdict::Grows) {
         1
     } else if interrupted {
         130
@@ -186,7 +189,7 @@ mod tests {
         for patched in [Flat, Grows, CannotTell] {
             let verdict = judge(false, Whole(Grows), Whole(patched));
             assert_eq!(verdict, Verdict::Open);
-            assert_eq!(exit_code(&[verdict], false), 0);
+            assert_eq!(exit_code(&[verdict], Control::Held, false), 0);
         }
     }
 
@@ -214,11 +217,35 @@ mod tests {
     }
 
     #[test]
+    fn a_control_that_does_not_hold_leaves_no_verdict() {
+        for control in [Control::Failed, Control::CannotTell] {
+            assert_eq!(exit_code(&[Verdict::Fixed], control, false), 2);
+            assert_eq!(exit_code(&[Verdict::Grows], control, false), 2);
+        }
+    }
+
+    #[test]
     fn growth_outranks_doubt_and_doubt_outranks_success() {
-        assert_eq!(exit_code(&[Verdict::Fixed, Verdict::Open], false), 0);
-        assert_eq!(exit_code(&[Verdict::Fixed, Verdict::NotShown], false), 2);
-        assert_eq!(exit_code(&[Verdict::Failed, Verdict::Grows], false), 1);
-        assert_eq!(exit_code(&[Verdict::Fixed, Verdict::Stopped], true), 130);
-        assert_eq!(exit_code(&[Verdict::Grows, Verdict::Stopped], true), 1);
+        assert_eq!(
+            exit_code(&[Verdict::Fixed, Verdict::Open], Control::Held, false),
+            0
+        );
+        assert_eq!(
+            exit_code(&[Verdict::Fixed, Verdict::NotShown], Control::Held, false),
+            2
+        );
+        assert_eq!(
+            exit_code(&[Verdict::Failed, Verdict::Grows], Control::Held, false),
+            1
+        );
+        assert_eq!(
+            exit_code(&[Verdict::Fixed, Verdict::Stopped], Control::Held, true),
+            130
+        );
+        assert_eq!(
+            exit_code(&[Verdict::Grows, Verdict::Stopped], Control::Held, true),
+            1
+        );
+        assert_eq!(exit_code(&[Verdict::Stopped], Control::Stopped, true), 130);
     }
 }

@@ -186,6 +186,7 @@ impl Workload {
             .args(["--seed", &job.seed.to_string()])
             .args(["--events", &job.events.to_string()])
             .args(["--samples", &job.samples.to_string()])
+            .args(job.leak_bytes.map(|bytes| format!("--leak={bytes}")))
             .stderr(log);
         command
     }

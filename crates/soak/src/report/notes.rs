@@ -1,9 +1,11 @@
 //! Under the table: what a row means in a sentence, where it does not speak for itself.
 
-use super::summary::{ScenarioSummary, SideSummary, Summary};
+use super::summary::{CanarySummary, ControlsSummary, ScenarioSummary, SideSummary, Summary};
 use super::units;
+use crate::controls::Control;
 use crate::figures::HEAP;
 use crate::protocol::Side;
+use crate::stats::Growth;
 use crate::verdict::{Trend, Verdict};
 
 /// A sentence for each row that needs one, in the order of the table.
@@ -20,12 +22,73 @@ pub fn notes(summary: &Summary) -> Vec<String> {
     notes
 }
 
+/// What the controls showed: a line for the canaries, where there are any, and one for the pair.
+pub fn controls(summary: &Summary) -> Vec<String> {
+    let ControlsSummary { canaries, pair, .. } = &summary.controls;
+    let seen: Vec<_> = canaries.iter().map(canary).collect();
+    let first = if seen.is_empty() {
+        "the workload has no canary: that a leak would be seen is not shown".to_owned()
+    } else {
+        format!("canary, an event: {}", seen.join("; "))
+    };
+    let second = match (&pair.difference, &pair.failure) {
+        (_, Some(failure)) => format!("{} twice on the patched side: {failure}", pair.scenario),
+        (None, None) => format!(
+            "{} twice on the patched side: {}",
+            pair.scenario,
+            word(pair.verdict)
+        ),
+        (Some(difference), None) => format!(
+            "{} twice on the patched side: {} (they differ by {}; the budget is {})",
+            pair.scenario,
+            word(pair.verdict),
+            span(difference),
+            units::bytes(pair.budget_bytes_per_event)
+        ),
+    };
+    vec![first, second]
+}
+
+fn canary(canary: &CanarySummary) -> String {
+    let leak = units::bytes(canary.leak_bytes_per_event.unwrap_or_default() as f64);
+    match (&canary.heap_growth, &canary.failure) {
+        (_, Some(failure)) => format!("{leak} {failure}"),
+        (None, None) => format!("{leak} {}", word(canary.verdict)),
+        (Some(growth), None) => {
+            format!("{leak} seen as {}, {}", span(growth), word(canary.verdict))
+        }
+    }
+}
+
+fn word(control: Control) -> &'static str {
+    match control {
+        Control::Held => "as it must be",
+        Control::CannotTell => "CANNOT BE TOLD",
+        Control::Failed => "WRONG",
+        Control::Stopped => "not reached",
+    }
+}
+
+fn span(growth: &Growth) -> String {
+    format!(
+        "{} to {}",
+        units::bytes(growth.lower),
+        units::bytes(growth.upper)
+    )
+}
+
 /// What the run as a whole says, in one line.
 pub fn result(summary: &Summary) -> &'static str {
     let claimed = summary
         .scenarios
         .iter()
         .any(|row| row.verdict != Verdict::Open);
+    if matches!(
+        summary.controls.verdict,
+        Control::Failed | Control::CannotTell
+    ) {
+        return "cannot tell: a control did not hold, so the table above is not to be trusted";
+    }
     match summary.exit_code {
         0 if claimed => "every scenario whose defects the changes claim fixed is flat",
         0 => "no scenario here is claimed fixed, so there was nothing to judge",

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::spark;
+use crate::controls::{self, Canary, Control};
 use crate::figures::{HEAP, Series};
 use crate::host::Host;
 use crate::plan::{Job, Size};
 use crate::protocol::{Sample, Side};
-use crate::run::{Measured, Run};
+use crate::run::{self, Controls, Measured, Run};
 use crate::stats::{Growth, Shape, Slope, growth, shape, slope};
 use crate::verdict::{Ended, Trend, Verdict, exit_code, is_claimed, judge, overall, trend};
 use crate::workload::{Ending, SideRun};
@@ -36,7 +37,45 @@ pub struct Summary {
     pub host: Host,
     pub upstream: Build,
     pub patched: Build,
+    pub controls: ControlsSummary,
     pub scenarios: Vec<ScenarioSummary>,
+}
+
+/// Whether the instrument could be trusted in this run.
+#[derive(Debug, Clone, Serialize)]
+pub struct ControlsSummary {
+    /// The worst of them.
+    pub verdict: Control,
+    /// Empty where the workload has none.
+    pub canaries: Vec<CanarySummary>,
+    pub pair: PairSummary,
+}
+
+/// A leak of a known size.
+#[derive(Debug, Clone, Serialize)]
+pub struct CanarySummary {
+    pub canary: Canary,
+    pub leak_bytes_per_event: Option<u64>,
+    pub budget_bytes_per_event: f64,
+    pub events: u64,
+    /// What was seen of it.
+    pub heap_growth: Option<Growth>,
+    pub verdict: Control,
+    pub failure: Option<String>,
+}
+
+/// The patched side measured twice.
+#[derive(Debug, Clone, Serialize)]
+pub struct PairSummary {
+    pub scenario: String,
+    pub budget_bytes_per_event: f64,
+    pub events: u64,
+    /// Of live heap, in bytes per event.
+    pub difference: Option<Growth>,
+    /// No smaller difference between two sides can be shown here.
+    pub noise_floor_bytes_per_event: Option<f64>,
+    pub verdict: Control,
+    pub failure: Option<String>,
 }
 
 /// One of the two binaries.
@@ -158,6 +197,7 @@ impl Summary {
             .map(|measured| ScenarioSummary::new(measured, &facts.claimed))
             .collect();
         let verdicts: Vec<_> = scenarios.iter().map(|scenario| scenario.verdict).collect();
+        let controls = ControlsSummary::new(&run.controls);
         let build = |side, sha256| Build {
             sha256,
             versions: versions(run, side),
@@ -170,13 +210,73 @@ impl Summary {
             seed: facts.seed,
             quick: facts.size == Size::Quick,
             interrupted: run.interrupted,
-            exit_code: exit_code(&verdicts, run.interrupted),
+            exit_code: exit_code(&verdicts, controls.verdict, run.interrupted),
             replay: facts.replay,
             host: facts.host,
             upstream: build(Side::Upstream, facts.digests.0),
             patched: build(Side::Patched, facts.digests.1),
+            controls,
             scenarios,
         }
+    }
+}
+
+impl ControlsSummary {
+    fn new(controls: &Controls) -> Self {
+        let canaries: Vec<_> = controls
+            .canaries
+            .iter()
+            .map(|(canary, measured)| CanarySummary::new(*canary, measured))
+            .collect();
+        let pair = PairSummary::new(&controls.pair);
+        let all = canaries.iter().map(|canary| canary.verdict);
+        Self {
+            verdict: controls::worst(all.chain([pair.verdict])),
+            canaries,
+            pair,
+        }
+    }
+}
+
+impl CanarySummary {
+    fn new(canary: Canary, measured: &Measured) -> Self {
+        let ran = measured.of(Side::Patched);
+        Self {
+            canary,
+            leak_bytes_per_event: measured.job.leak_bytes,
+            budget_bytes_per_event: measured.job.budgets.heap_bytes_per_event,
+            events: ran.map_or(measured.job.events, |ran| ran.events),
+            heap_growth: ran
+                .and_then(SideRun::heap_slope)
+                .map(|slope| slope.growth()),
+            verdict: measured.canary(canary),
+            failure: ran.and_then(failure),
+        }
+    }
+}
+
+impl PairSummary {
+    fn new(pair: &[Measured; 2]) -> Self {
+        let [job, _] = pair.each_ref().map(|one| &one.job);
+        let [first, second] = pair.each_ref().map(|one| one.of(Side::Patched));
+        let difference = run::pair_difference(pair);
+        Self {
+            scenario: job.scenario.name.clone(),
+            budget_bytes_per_event: job.budgets.heap_bytes_per_event,
+            events: second.map_or(job.events, |ran| ran.events),
+            noise_floor_bytes_per_event: difference.as_ref().map(controls::noise_floor),
+            difference,
+            verdict: run::pair_control(pair),
+            failure: first.and_then(failure).or(second.and_then(failure)),
+        }
+    }
+}
+
+/// What went wrong in a run, in one line.
+fn failure(ran: &SideRun) -> Option<String> {
+    match &ran.ending {
+        Ending::Failed(failure) => Some(failure.to_string()),
+        Ending::Done | Ending::Interrupted => None,
     }
 }
 
@@ -253,10 +353,10 @@ impl SideSummary {
         courses: &BTreeMap<&str, &Course>,
         spark: String,
     ) -> Self {
-        let (ending, failure) = match &ran.ending {
-            Ending::Done => (EndingWord::Done, None),
-            Ending::Failed(failure) => (EndingWord::Failed, Some(failure.to_string())),
-            Ending::Interrupted => (EndingWord::Interrupted, None),
+        let ending = match &ran.ending {
+            Ending::Done => EndingWord::Done,
+            Ending::Failed(_) => EndingWord::Failed,
+            Ending::Interrupted => EndingWord::Interrupted,
         };
         let heap = courses.get(HEAP);
         let trend_of = |course: &&Course| course.trend.unwrap_or(Trend::CannotTell);
@@ -264,7 +364,7 @@ impl SideSummary {
             events: ran.events,
             inconclusive: earlier(looks),
             ending,
-            failure,
+            failure: failure(ran),
             seconds: ran.elapsed.as_secs_f64(),
             samples: ran.samples.len(),
             warmup_events: ran.hello.as_ref().map(|hello| hello.warmup_events),

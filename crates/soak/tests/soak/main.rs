@@ -51,12 +51,22 @@ fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
     assert_ne!(summary["upstream"]["sha256"], summary["patched"]["sha256"]);
     assert_eq!(summary["upstream"]["versions"]["p2panda-net"], "0.4.0");
     let samples = fs::read_to_string(run.join("samples.jsonl")).unwrap();
-    assert_eq!(samples.lines().count(), 98);
-    assert!(
-        samples
-            .lines()
-            .all(|line| line.starts_with(r#"{"scenario":"known-peers","side":""#))
-    );
+    for (start, lines) in [
+        (
+            r#"{"scenario":"known-peers","side":"upstream","look":1,"#,
+            49,
+        ),
+        (
+            r#"{"scenario":"known-peers","side":"patched","look":1,"#,
+            49,
+        ),
+        (r#"{"scenario":"pair-1","side":"patched","look":1,"#, 49),
+        (r#"{"scenario":"pair-2","side":"patched","look":1,"#, 49),
+    ] {
+        let found = samples.lines().filter(|line| line.starts_with(start));
+        assert_eq!(found.count(), lines, "{start}");
+    }
+    assert_eq!(samples.lines().count(), 4 * 49);
     let svg = fs::read_to_string(run.join("growth-known-peers.svg")).unwrap();
     assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
     for text in [
@@ -212,6 +222,76 @@ fn a_longer_run_that_fails_is_a_failure_and_not_the_shorter_one() {
     assert_eq!(done.code, 2, "{}{}", done.stdout, done.stderr);
     assert!(
         done.stdout.contains("a on patched crashed (exit code 9)"),
+        "{}",
+        done.stdout
+    );
+}
+
+const CANARY: &str = "hello; measure ${9#--leak=}; finish";
+
+#[test]
+fn canaries_that_are_seen_and_a_pair_without_a_difference_are_told_under_the_table() {
+    let bench = Bench::new();
+    let sides = [LEAK, FLAT].map(|body| Fake::of(&[("a", body), ("canary", CANARY)]));
+    let done = bench.soak(sides, &["--claim", "a-defect"]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert!(
+        done.stdout.contains(
+            "control: canary, an event: 4.0 B seen as 4.0 B to 4.0 B, as it must be; 8.0 B seen as"
+        ),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stdout
+            .contains("control: a twice on the patched side: as it must be (they differ by 0 B"),
+        "{}",
+        done.stdout
+    );
+    let summary = fakes::json(&bench.only_run().join("summary.json"));
+    let scenarios = summary["scenarios"].as_array().unwrap();
+    assert_eq!(scenarios.len(), 1, "a control is no row");
+    assert_eq!(summary["controls"]["verdict"], "held");
+    let leaks = &summary["controls"]["canaries"];
+    assert_eq!(leaks[2]["leak_bytes_per_event"], 16);
+    assert_eq!(
+        summary["controls"]["pair"]["noise_floor_bytes_per_event"],
+        0.0
+    );
+}
+
+#[test]
+fn a_canary_that_is_not_seen_leaves_no_verdict() {
+    let bench = Bench::new();
+    let sides = [LEAK, FLAT].map(|body| Fake::of(&[("a", body), ("canary", FLAT)]));
+    let done = bench.soak(sides, &["--claim", "a-defect"]);
+    assert_eq!(done.code, 2, "{}{}", done.stdout, done.stderr);
+    for said in ["16 B seen as 0 B to 0 B, WRONG", "a control did not hold"] {
+        assert!(done.stdout.contains(said), "{}", done.stdout);
+    }
+    let summary = fakes::json(&bench.only_run().join("summary.json"));
+    assert_eq!(summary["controls"]["verdict"], "failed");
+    assert_eq!(summary["controls"]["canaries"][0]["verdict"], "held");
+}
+
+#[test]
+fn one_binary_that_differs_from_itself_leaves_no_verdict() {
+    let bench = Bench::new();
+    let count = bench.path().join("count");
+    let moody = format!(
+        "echo >> {0}; hello; measure $(($(wc -l < {0}) * 100)); finish",
+        count.display()
+    );
+    let sides = [
+        Fake::of(&[("gossip-messages", &moody), ("a", LEAK)]),
+        Fake::of(&[("gossip-messages", &moody), ("a", FLAT)]),
+    ];
+    let done = bench.soak(sides, &["--claim", "a-defect", "--scenario", "a"]);
+    assert_eq!(done.code, 2, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("fixed: flat"), "{}", done.stdout);
+    assert!(
+        done.stdout
+            .contains("control: gossip-messages twice on the patched side: WRONG"),
         "{}",
         done.stdout
     );
