@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 
 use serde::Serialize;
@@ -13,21 +14,24 @@ use crate::network::Network;
 use crate::{Error, Result};
 
 /// The machine that a run was made on. What it does not tell is missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Host {
     pub os: &'static str,
     pub arch: &'static str,
     pub kernel: Option<String>,
+    pub processor: Option<String>,
     /// Cores that this process may use.
     pub cores: Option<usize>,
     /// Memory of the machine, in KiB.
     pub memory_kib: Option<u64>,
+    /// Processes that wanted a core in the minute before, on average: what else was going on.
+    pub load_before: Option<f64>,
     /// What the workloads could reach.
     pub network: Network,
 }
 
 impl Host {
-    /// This machine, and the network that the workloads ran on.
+    /// This machine as it is now, and the network that the workloads run on.
     pub fn here(network: Network) -> Self {
         Self {
             os: std::env::consts::OS,
@@ -39,6 +43,12 @@ impl Host {
             memory_kib: fs::read_to_string("/proc/meminfo")
                 .ok()
                 .and_then(|text| total_kib(&text)),
+            processor: fs::read_to_string("/proc/cpuinfo")
+                .ok()
+                .and_then(|text| processor(&text)),
+            load_before: fs::read_to_string("/proc/loadavg")
+                .ok()
+                .and_then(|text| text.split_whitespace().next()?.parse().ok()),
             network,
         }
     }
@@ -71,6 +81,32 @@ pub fn digests(upstream: &Path, patched: &Path) -> Result<(String, String)> {
     Ok((left, right))
 }
 
+/// Which commit a checkout stands at, with `-dirty` where something in it was changed. None where git does not know.
+pub fn commit(root: &Path) -> Option<String> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(root)
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=40",
+            "--exclude=*",
+        ])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+}
+
+fn processor(cpuinfo: &str) -> Option<String> {
+    let (_, name) = cpuinfo
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == "model name")?;
+    Some(name.trim().to_owned())
+}
+
 fn total_kib(meminfo: &str) -> Option<u64> {
     let line = meminfo
         .lines()
@@ -89,6 +125,19 @@ mod tests {
             Some(16384)
         );
         assert_eq!(total_kib("MemFree: 1 kB\n"), None);
+    }
+
+    #[test]
+    fn a_processor_is_named_as_it_names_itself() {
+        let text = "processor\t: 0\nmodel name\t: Some Core: 2 GHz\n";
+        assert_eq!(processor(text), Some("Some Core: 2 GHz".into()));
+        assert_eq!(processor("processor : 0\n"), None);
+    }
+
+    #[test]
+    fn a_folder_that_is_no_checkout_has_no_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(commit(dir.path()), None);
     }
 
     #[test]

@@ -212,6 +212,7 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     let root = project.as_ref().map_or(&*here, Project::root);
     let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
     let mut record = Record::create(&out, SystemTime::now(), wish.seed)?;
+    let host = Host::here(workloads.patched.network);
     let began = Instant::now();
     let run = run::run(jobs, controls, &workloads, &mut record, &interrupt);
     let facts = Facts {
@@ -219,7 +220,11 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         seed: wish.seed,
         size: wish.size,
         replay: replay(args),
-        host: Host::here(workloads.patched.network),
+        commit: project
+            .as_ref()
+            .ok()
+            .and_then(|project| host::commit(project.root())),
+        host,
         digests,
         claimed,
         took: began.elapsed(),

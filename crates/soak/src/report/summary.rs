@@ -34,6 +34,8 @@ pub struct Summary {
     pub exit_code: u8,
     /// The command that repeats it.
     pub replay: String,
+    /// Which commit of the checkout it was run from, if from one.
+    pub commit: Option<String>,
     pub host: Host,
     pub upstream: Build,
     pub patched: Build,
@@ -180,6 +182,7 @@ pub struct Facts {
     pub seed: u64,
     pub size: Size,
     pub replay: String,
+    pub commit: Option<String>,
     pub host: Host,
     /// The SHA-256 of the two binaries.
     pub digests: (String, String),
@@ -212,6 +215,7 @@ impl Summary {
             interrupted: run.interrupted,
             exit_code: exit_code(&verdicts, controls.verdict, run.interrupted),
             replay: facts.replay,
+            commit: facts.commit,
             host: facts.host,
             upstream: build(Side::Upstream, facts.digests.0),
             patched: build(Side::Patched, facts.digests.1),

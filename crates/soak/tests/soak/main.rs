@@ -50,6 +50,10 @@ fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
     assert_eq!(row["upstream"]["heap_growth"]["points"], 33);
     assert_ne!(summary["upstream"]["sha256"], summary["patched"]["sha256"]);
     assert_eq!(summary["upstream"]["versions"]["p2panda-net"], "0.4.0");
+    assert_eq!(summary["seed"], 7);
+    for fact in ["os", "arch", "kernel", "cores", "memory_kib", "load_before"] {
+        assert!(!summary["host"][fact].is_null(), "{fact}");
+    }
     let samples = fs::read_to_string(run.join("samples.jsonl")).unwrap();
     for (start, lines) in [
         (
