@@ -61,6 +61,10 @@ pub enum Error {
     #[error("no scenario `{name}`; expected one of: {known}")]
     UnknownScenario { name: String, known: String },
 
+    /// A plan is none.
+    #[error("plan {name}: {what}")]
+    Plan { name: String, what: String },
+
     /// The workload has nothing but a control.
     #[error("nothing to run: no scenario was chosen, or the workload lists none but its canary")]
     NothingToRun,

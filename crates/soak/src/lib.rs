@@ -21,6 +21,7 @@ pub mod interrupt;
 pub mod kernel;
 pub mod network;
 pub mod plan;
+pub mod plans;
 pub mod process;
 pub mod progress;
 pub mod protocol;

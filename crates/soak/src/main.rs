@@ -19,7 +19,8 @@ use soak::fleet::{Arrived, Fleet};
 use soak::host::{self, Host};
 use soak::interrupt::Interrupt;
 use soak::network::Network;
-use soak::plan::{self, Size, Wish};
+use soak::plan::{self, Wish};
+use soak::plans::Plan;
 use soak::protocol::Side;
 use soak::record::Record;
 use soak::report::summary::Facts;
@@ -30,6 +31,8 @@ use soak::workload::Workload;
 const AFTER_HELP: &str = "\
 Examples:
   cargo soak --quick                             the six scenarios that show the first fixes
+  cargo soak                                     every scenario, within an hour: --plan standard
+  cargo soak --plan overnight                    large numbers; see plans/, and write your own
   cargo soak --scenario known-peers --seed 7     one scenario, from another seed
   cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
   cargo soak fleet --nodes 3                     nodes of both sides in one network
@@ -98,11 +101,15 @@ struct FleetArgs {
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// Only the fixed six scenarios, at a quarter of the events.
-    #[arg(long)]
+    /// The plan `quick`: the fixed six scenarios, under three minutes.
+    #[arg(long, conflicts_with = "plan")]
     quick: bool,
 
-    /// Run this scenario; may be given again. All, where none is given.
+    /// What to run: quick, standard, overnight, or a file like those in plans/ [default: standard].
+    #[arg(long, value_name = "NAME|FILE")]
+    plan: Option<String>,
+
+    /// Run this scenario, at the plan's size; may be given again. All of the plan, where none is given.
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<String>,
 
@@ -197,6 +204,8 @@ fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<
 fn soak(args: &Args) -> anyhow::Result<u8> {
     let here = env::current_dir().context("cannot tell the current folder")?;
     let project = Project::discover(&here);
+    // Before anything is built.
+    let wish = wish(args)?;
     let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
     let claimed: BTreeSet<_> = match (&project, args.claims.as_slice()) {
         (Ok(project), []) => claimed_defects(project)?,
@@ -205,9 +214,8 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     let digests = host::digests(&workloads.upstream.program, &workloads.patched.program)?;
     let listed = workloads.upstream.list(&interrupt)?;
     plan::agree(&listed, &workloads.patched.list(&interrupt)?)?;
-    let wish = wish(args);
     let jobs = plan::plan(&listed, &wish)?;
-    let controls = plan::controls(&listed, &jobs, wish.seed)?;
+    let controls = plan::controls(&listed, &jobs, &wish)?;
 
     let root = project.as_ref().map_or(&*here, Project::root);
     let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
@@ -218,7 +226,7 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     let facts = Facts {
         id: record.id().into(),
         seed: wish.seed,
-        size: wish.size,
+        plan: wish.plan.name.clone(),
         replay: replay(args),
         commit: project
             .as_ref()
@@ -282,12 +290,18 @@ fn own_binaries(
     }))
 }
 
-fn wish(args: &Args) -> Wish {
-    Wish {
+fn wish(args: &Args) -> soak::Result<Wish> {
+    let named = args.plan.as_deref();
+    let default = if args.quick {
+        Plan::QUICK
+    } else {
+        Plan::STANDARD
+    };
+    Ok(Wish {
         scenarios: args.scenarios.clone(),
-        size: if args.quick { Size::Quick } else { Size::Full },
+        plan: Plan::find(named.unwrap_or(default))?,
         seed: args.seed,
-    }
+    })
 }
 
 /// The command that repeats the run.
@@ -296,6 +310,7 @@ fn replay(args: &Args) -> String {
     if args.quick {
         words.push("--quick".into());
     }
+    words.extend(args.plan.as_ref().map(|plan| format!("--plan {plan}")));
     words.push(format!("--seed {}", args.seed));
     words.extend(
         args.scenarios

@@ -4,27 +4,12 @@ use std::time::Duration;
 
 use crate::controls::Canary;
 use crate::figures::Budgets;
+use crate::plans::{Chosen, Own, Plan};
 use crate::protocol::{SAMPLES_MAX, Scenario, Side};
 use crate::{Error, Result};
 
-/// The scenarios of a quick run. Fixed, so that its time stays what it is while the workload learns more.
-pub const QUICK: [&str; 6] = [
-    "known-peers",
-    "gossip-locks",
-    "peer-churn",
-    "lonely-bootstrap",
-    "topic-churn",
-    "gossip-messages",
-];
-
 /// The scenario of the workload that is a control and never a row of the table.
 const CANARY: &str = "canary";
-
-/// The scenario that is measured twice on one binary, where the workload has it: a quiet one, and quick.
-const PAIR: &str = "gossip-messages";
-
-/// How many times the events of a quick run a full one has.
-const FULL_FACTOR: u32 = 4;
 
 /// How many times its own estimate a scenario may take before it is killed. A workload ends itself at four times.
 const TOTAL_FACTOR: u32 = 5;
@@ -33,21 +18,12 @@ const TOTAL_FACTOR: u32 = 5;
 const QUIET_FACTOR: u32 = 2;
 
 /// What the user asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
-    /// Only these scenarios; empty: all of the size.
+    /// Only these scenarios; empty: all of the plan.
     pub scenarios: Vec<String>,
-    pub size: Size,
+    pub plan: Plan,
     pub seed: u64,
-}
-
-/// How large a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
-    /// The scenarios in [`QUICK`], at their quick sizes.
-    Quick,
-    /// Every scenario, at four times its quick size.
-    Full,
 }
 
 /// How often a scenario that cannot be told is measured again, each time with twice the events of the time before.
@@ -107,45 +83,43 @@ pub struct Limits {
 /// # Errors
 /// [`Error::UnknownScenario`] with the scenarios there are.
 pub fn plan(listed: &[Scenario], wish: &Wish) -> Result<Vec<Job>> {
-    for name in &wish.scenarios {
-        if !listed.iter().any(|scenario| &scenario.name == name) {
-            return Err(Error::UnknownScenario {
-                name: name.clone(),
-                known: names(listed),
-            });
-        }
-    }
-    // Another workload than ours has none of the fixed six; a quick run of it is all of it.
-    let ours = listed
-        .iter()
-        .any(|scenario| QUICK.contains(&&*scenario.name));
-    let wanted = |scenario: &&Scenario| match (wish.scenarios.as_slice(), wish.size) {
-        ([], Size::Quick) if ours => QUICK.contains(&&*scenario.name),
-        ([], _) => true,
-        (chosen, _) => chosen.contains(&scenario.name),
+    let has = |name: &String| listed.iter().any(|scenario| &scenario.name == name);
+    let planned = match &wish.plan.scenarios {
+        // Another workload than ours has none of the plan's; a run of it is all of it.
+        Chosen::Named(names) if names.iter().any(has) => names.as_slice(),
+        Chosen::Named(_) | Chosen::Every(_) => &[],
     };
+    let chosen = if wish.scenarios.is_empty() {
+        planned
+    } else {
+        &wish.scenarios
+    };
+    if let Some(name) = chosen.iter().find(|name| !has(name)) {
+        return Err(Error::UnknownScenario {
+            name: name.clone(),
+            known: names(listed),
+        });
+    }
     Ok(listed
         .iter()
         .filter(|scenario| scenario.name != CANARY)
-        .filter(wanted)
-        .map(|scenario| job(scenario, wish))
+        .filter(|scenario| chosen.is_empty() || chosen.contains(&scenario.name))
+        .map(|scenario| {
+            let own = wish.plan.scenario.get(&scenario.name);
+            job(scenario, wish.seed, wish.plan.times, own)
+        })
         .collect())
 }
 
-/// The controls of a run of this workload, always at their quick sizes. The pair is of a quiet scenario where there is that
-/// one, or else of the first of `jobs`.
+/// The controls of a run of this workload, always at their quick sizes. The pair is of the scenario that the plan names, or
+/// else of the first of `jobs`.
 ///
 /// # Errors
 /// [`Error::NothingToRun`] where there are no jobs.
-pub fn controls(listed: &[Scenario], jobs: &[Job], seed: u64) -> Result<ControlJobs> {
-    let wish = Wish {
-        scenarios: Vec::new(),
-        size: Size::Quick,
-        seed,
-    };
+pub fn controls(listed: &[Scenario], jobs: &[Job], wish: &Wish) -> Result<ControlJobs> {
     let named = |name: &str| listed.iter().find(|scenario| scenario.name == name);
     let canaries = named(CANARY).map(|scenario| {
-        let job = job(scenario, &wish);
+        let job = job(scenario, wish.seed, 1, None);
         Canary::ALL.map(|canary| {
             let leak_bytes = canary.leak_bytes(scenario.budget_bytes_per_event);
             let job = Job {
@@ -157,8 +131,9 @@ pub fn controls(listed: &[Scenario], jobs: &[Job], seed: u64) -> Result<ControlJ
         })
     });
     let first = jobs.first().map(|job| &job.scenario);
-    let scenario = named(PAIR).or(first).ok_or(Error::NothingToRun)?;
-    let pair = job(scenario, &wish);
+    let quiet = wish.plan.pair.as_deref().and_then(named);
+    let scenario = quiet.or(first).ok_or(Error::NothingToRun)?;
+    let pair = job(scenario, wish.seed, 1, None);
     Ok(ControlJobs {
         canaries: canaries.into_iter().flatten().collect(),
         pair: [1, 2].map(|number| Job {
@@ -202,22 +177,29 @@ pub fn order(job: usize) -> [Side; 2] {
     }
 }
 
-fn job(scenario: &Scenario, wish: &Wish) -> Job {
-    let factor = match wish.size {
-        Size::Quick => 1,
-        Size::Full => FULL_FACTOR,
-    };
-    let estimate = Duration::from_secs_f64(scenario.quick.seconds_max) * factor;
+/// A scenario at so many times its quick size, but for what the plan says of it alone.
+fn job(scenario: &Scenario, seed: u64, times: u64, own: Option<&Own>) -> Job {
+    let quick = &scenario.quick;
+    let none = Own::default();
+    let own = own.unwrap_or(&none);
+    let events = own.events.unwrap_or(quick.events.saturating_mul(times));
+    let samples = own.samples.unwrap_or(quick.samples);
+    let seconds = own
+        .seconds_max
+        .unwrap_or(quick.seconds_max * (events as f64 / quick.events as f64).max(1.0));
+    let estimate = Duration::from_secs_f64(seconds);
     Job {
         scenario: scenario.clone(),
         label: scenario.name.clone(),
         leak_bytes: None,
-        seed: wish.seed,
-        events: scenario.quick.events.saturating_mul(factor.into()),
-        samples: scenario.quick.samples,
+        seed,
+        events,
+        samples: samples.min(SAMPLES_MAX as u64 - 1),
         budgets: Budgets {
-            heap_bytes_per_event: scenario.budget_bytes_per_event,
-            counts_per_event: Budgets::COUNTS_PER_EVENT,
+            heap_bytes_per_event: own
+                .heap_bytes_per_event
+                .unwrap_or(scenario.budget_bytes_per_event),
+            counts_per_event: own.counts_per_event.unwrap_or(Budgets::COUNTS_PER_EVENT),
         },
         limits: Limits {
             total: estimate * TOTAL_FACTOR,
@@ -255,10 +237,10 @@ mod tests {
         names.iter().map(scenario).collect()
     }
 
-    fn planned(names: &[&str], chosen: &[&str], size: Size) -> Vec<String> {
+    fn planned(names: &[&str], chosen: &[&str], plan_name: &str) -> Vec<String> {
         let wish = Wish {
             scenarios: chosen.iter().map(|name| (*name).to_owned()).collect(),
-            size,
+            plan: Plan::find(plan_name).unwrap(),
             seed: 1,
         };
         let jobs = plan(&listed(names), &wish).unwrap();
@@ -267,24 +249,30 @@ mod tests {
 
     #[test]
     fn a_quick_run_stays_the_fixed_six_and_a_full_one_takes_all() {
-        let names = ["known-peers", "added-later", "topic-churn"];
+        let names = [
+            "known-peers",
+            "gossip-locks",
+            "peer-churn",
+            "added-later",
+            "lonely-bootstrap",
+            "topic-churn",
+            "gossip-messages",
+        ];
+        let six = [&names[..3], &names[4..]].concat();
+        assert_eq!(planned(&names, &[], Plan::QUICK), six);
+        assert_eq!(planned(&names, &[], Plan::STANDARD), names);
         assert_eq!(
-            planned(&names, &[], Size::Quick),
-            ["known-peers", "topic-churn"]
-        );
-        assert_eq!(planned(&names, &[], Size::Full), names);
-        assert_eq!(
-            planned(&names, &["added-later"], Size::Quick),
+            planned(&names, &["added-later"], Plan::QUICK),
             ["added-later"]
         );
-        assert_eq!(planned(&["your-own"], &[], Size::Quick), ["your-own"]);
+        assert_eq!(planned(&["your-own"], &[], Plan::QUICK), ["your-own"]);
     }
 
     #[test]
     fn an_unknown_scenario_is_named_with_those_there_are() {
         let wish = Wish {
             scenarios: vec!["know-peers".into()],
-            size: Size::Full,
+            plan: Plan::find(Plan::STANDARD).unwrap(),
             seed: 1,
         };
         let error = plan(&listed(&["known-peers", "topic-churn"]), &wish).unwrap_err();
@@ -295,16 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_run_has_four_times_the_events_and_the_time() {
-        let job_of = |size| {
+    fn a_standard_run_has_four_times_the_events_and_the_time() {
+        let job_of = |name| {
             let wish = Wish {
-                scenarios: vec![],
-                size,
+                scenarios: vec!["known-peers".into()],
+                plan: Plan::find(name).unwrap(),
                 seed: 9,
             };
             plan(&listed(&["known-peers"]), &wish).unwrap().remove(0)
         };
-        let (quick, full) = (job_of(Size::Quick), job_of(Size::Full));
+        let (quick, full) = (job_of(Plan::QUICK), job_of(Plan::STANDARD));
         assert_eq!((quick.events, quick.limits.total.as_secs()), (1000, 15));
         assert_eq!((full.events, full.limits.total.as_secs()), (4000, 60));
         assert_eq!(
@@ -315,12 +303,8 @@ mod tests {
 
     #[test]
     fn an_extended_job_has_twice_the_events_and_the_time_at_the_same_distance_between_samples() {
-        let wish = Wish {
-            scenarios: vec![],
-            size: Size::Quick,
-            seed: 9,
-        };
-        let job = plan(&listed(&["known-peers"]), &wish).unwrap().remove(0);
+        let listed = listed(&["known-peers"]);
+        let job = super::job(&listed[0], 9, 1, None);
         let longer = job.extended();
         assert_eq!((job.events, job.samples), (1000, 40));
         assert_eq!((longer.events, longer.samples, longer.seed), (2000, 79, 9));
@@ -333,18 +317,18 @@ mod tests {
     fn the_canary_is_a_control_and_never_a_row() {
         let names = ["known-peers", "canary", "gossip-messages"];
         assert_eq!(
-            planned(&names, &[], Size::Full),
+            planned(&names, &[], Plan::STANDARD),
             ["known-peers", "gossip-messages"]
         );
         let jobs = |names: &[&str]| {
             let wish = Wish {
                 scenarios: vec![],
-                size: Size::Full,
+                plan: Plan::find(Plan::STANDARD).unwrap(),
                 seed: 1,
             };
             let listed = listed(names);
             let jobs = plan(&listed, &wish).unwrap();
-            controls(&listed, &jobs, 1).map(|controls| {
+            controls(&listed, &jobs, &wish).map(|controls| {
                 let canaries = controls.canaries.iter();
                 let leaks: Vec<_> = canaries.filter_map(|(_, job)| job.leak_bytes).collect();
                 (
@@ -361,6 +345,23 @@ mod tests {
         let own = ("your-own".to_owned(), 1000);
         assert_eq!(jobs(&["your-own"]).unwrap(), (vec![], [own.clone(), own]));
         assert!(matches!(jobs(&["canary"]), Err(Error::NothingToRun)));
+    }
+
+    #[test]
+    fn what_a_plan_says_of_one_scenario_holds_for_that_one() {
+        let own = Own {
+            events: Some(50_000),
+            samples: Some(193),
+            seconds_max: Some(60.0),
+            heap_bytes_per_event: Some(2.0),
+            counts_per_event: None,
+        };
+        let listed = listed(&["known-peers"]);
+        let job = super::job(&listed[0], 1, 4, Some(&own));
+        assert_eq!((job.events, job.samples), (50_000, 193));
+        assert_eq!(job.limits.total.as_secs(), 300);
+        assert_eq!(job.budgets.heap_bytes_per_event, 2.0);
+        assert_eq!(job.budgets.counts_per_event, Budgets::COUNTS_PER_EVENT);
     }
 
     #[test]

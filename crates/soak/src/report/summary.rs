@@ -9,7 +9,7 @@ use super::spark;
 use crate::controls::{self, Canary, Control};
 use crate::figures::{HEAP, Series};
 use crate::host::Host;
-use crate::plan::{Job, Size};
+use crate::plan::Job;
 use crate::protocol::{Sample, Side};
 use crate::run::{self, Controls, Measured, Run};
 use crate::stats::{Growth, Shape, Slope, growth, shape, slope};
@@ -29,7 +29,8 @@ pub struct Summary {
     /// How long the soak itself took, without building.
     pub seconds: f64,
     pub seed: u64,
-    pub quick: bool,
+    /// What was run: the name of a plan, or a file.
+    pub plan: String,
     pub interrupted: bool,
     pub exit_code: u8,
     /// The command that repeats it.
@@ -180,7 +181,7 @@ pub enum EndingWord {
 pub struct Facts {
     pub id: String,
     pub seed: u64,
-    pub size: Size,
+    pub plan: String,
     pub replay: String,
     pub commit: Option<String>,
     pub host: Host,
@@ -211,7 +212,7 @@ impl Summary {
             started: humantime::format_rfc3339_seconds(run.started).to_string(),
             seconds: facts.took.as_secs_f64(),
             seed: facts.seed,
-            quick: facts.size == Size::Quick,
+            plan: facts.plan,
             interrupted: run.interrupted,
             exit_code: exit_code(&verdicts, controls.verdict, run.interrupted),
             replay: facts.replay,

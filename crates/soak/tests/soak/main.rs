@@ -20,10 +20,10 @@ fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
     let bench = Bench::new();
     let done = bench.soak(
         [
-            Fake::of(&[("known-peers", LEAK)]),
-            Fake::of(&[("known-peers", FLAT)]),
+            Fake::of(&[("learning", LEAK)]),
+            Fake::of(&[("learning", FLAT)]),
         ],
-        &["--claim", "known-peers-defect", "--seed", "7"],
+        &["--claim", "learning-defect", "--seed", "7"],
     );
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stdout.contains("fixed: flat"), "{}", done.stdout);
@@ -57,11 +57,11 @@ fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
     let samples = fs::read_to_string(run.join("samples.jsonl")).unwrap();
     for (start, lines) in [
         (
-            r#"{"scenario":"known-peers","side":"upstream","look":1,"#,
+            r#"{"scenario":"learning","side":"upstream","look":1,"#,
             49,
         ),
         (
-            r#"{"scenario":"known-peers","side":"patched","look":1,"#,
+            r#"{"scenario":"learning","side":"patched","look":1,"#,
             49,
         ),
         (r#"{"scenario":"pair-1","side":"patched","look":1,"#, 49),
@@ -71,7 +71,7 @@ fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
         assert_eq!(found.count(), lines, "{start}");
     }
     assert_eq!(samples.lines().count(), 4 * 49);
-    let svg = fs::read_to_string(run.join("growth-known-peers.svg")).unwrap();
+    let svg = fs::read_to_string(run.join("growth-learning.svg")).unwrap();
     assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
     for text in [
         "upstream, untouched",
@@ -425,6 +425,28 @@ fn what_a_workload_started_does_not_outlive_it() {
     );
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_gone(&pid);
+}
+
+#[test]
+fn a_plan_in_a_file_says_which_scenarios_and_how_large() {
+    let bench = Bench::new();
+    let plan = bench.path().join("mine.toml");
+    let text = "about = \"mine\"\nscenarios = [\"a\"]\ntimes = 2\n[scenario.a]\nsamples = 90\nheap_bytes_per_event = 4000.0\n";
+    fs::write(&plan, text).unwrap();
+    let sides = [LEAK, FLAT].map(|body| Fake::of(&[("a", body), ("b", body)]));
+    let plan = plan.to_str().unwrap();
+    let done = bench.verb(sides, &["--plan", plan, "--claim", "a-defect"]);
+    // Within such a budget the leak is none.
+    assert_eq!(done.code, 2, "{}{}", done.stdout, done.stderr);
+    let replay = format!("replay: cargo soak --plan {plan} --seed 1 ");
+    assert!(done.stdout.contains(&replay), "{}", done.stdout);
+    let summary = fakes::json(&bench.only_run().join("summary.json"));
+    assert_eq!(summary["plan"], plan);
+    let rows = summary["scenarios"].as_array().unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["events"], 9600);
+    assert_eq!(rows[0]["patched"]["samples"], 91);
+    assert_eq!(rows[0]["verdict"], "not-shown");
 }
 
 #[test]
