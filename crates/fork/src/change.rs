@@ -186,6 +186,29 @@ pub fn all(project: &Project) -> Result<Vec<Change>> {
     Ok(all)
 }
 
+/// The one change that `slug` means: `<crate>-<version>/<slug>`, or `<slug>` where only one crate has such a change.
+///
+/// # Errors
+/// [`Error::Usage`] that lists the changes there are.
+pub fn find(project: &Project, slug: &str) -> Result<Change> {
+    let all = all(project)?;
+    let named = |change: &&Change| change.slug == slug || change.name() == slug;
+    let mut hits = all.iter().filter(named);
+    match (hits.next(), hits.next()) {
+        (Some(change), None) => Ok(change.clone()),
+        (Some(_), Some(_)) => Err(Error::Usage(format!(
+            "`{slug}` is in several crates; name it <crate>-<version>/{slug}"
+        ))),
+        (None, _) => {
+            let names: Vec<String> = all.iter().map(Change::name).collect();
+            Err(Error::Usage(format!(
+                "no change `{slug}`; expected one of: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
 /// The slug that a commit's message names, as [`Change::message`] writes it: a line `Change: <slug>` in its last paragraph.
 pub fn slug_in(message: &str) -> Option<&str> {
     let last = message.trim_end().rsplit("\n\n").next()?;

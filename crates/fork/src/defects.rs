@@ -14,6 +14,8 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
     pub slug: String,
+    /// What happens without a fix.
+    pub what: String,
     /// Counted from 1, for messages.
     pub line: usize,
     pub state: State,
@@ -45,6 +47,12 @@ fn parse(text: &str) -> Result<Vec<Defect>, String> {
         let line = at + 1;
         let slug = cells.split('`').next().unwrap_or_default().to_owned();
         let cell = cells.rsplit('|').next().unwrap_or_default().trim();
+        let what = cells
+            .split('|')
+            .nth(1)
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         let state = if cell.starts_with("open") {
             State::Open
         } else if cell.starts_with("fixed") {
@@ -63,7 +71,12 @@ fn parse(text: &str) -> Result<Vec<Defect>, String> {
         if defects.iter().any(|defect| defect.slug == slug) {
             return Err(format!("line {line}: {slug} has a row already"));
         }
-        defects.push(Defect { slug, line, state });
+        defects.push(Defect {
+            slug,
+            what,
+            line,
+            state,
+        });
     }
     Ok(defects)
 }
@@ -81,6 +94,7 @@ mod tests {
             (defects[0].slug.as_str(), &defects[0].state),
             ("a-b", &State::Open)
         );
+        assert_eq!(defects[0].what, "x");
         assert_eq!(
             defects[1].state,
             State::Fixed(vec!["n-1.0.0/d".into(), "t.rs::e".into()])

@@ -8,9 +8,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Result;
 use crate::error::IoContext;
 use crate::process::{self, output_of};
+use crate::{Error, Result};
 
 /// The tag on the commit that holds the crate as it was published.
 pub const UPSTREAM: &str = "upstream";
@@ -72,9 +72,41 @@ impl Repo {
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
 
+    /// The same, byte for byte.
+    pub fn output<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>> {
+        output_of(self.command().args(args))
+    }
+
     /// A file as a commit holds it.
     pub fn file(&self, commit: &str, file: &str) -> Result<Vec<u8>> {
-        output_of(self.command().args(["show", &format!("{commit}:{file}")]))
+        self.output(["show", &format!("{commit}:{file}")])
+    }
+
+    /// A commit of a tree, on no branch.
+    pub fn commit_tree(&self, tree: &str, parent: Option<&str>, message: &str) -> Result<String> {
+        let parent = parent.map(|parent| ["-p", parent]);
+        let args = ["commit-tree", tree, "-m", message].into_iter();
+        self.git(args.chain(parent.into_iter().flatten()))
+    }
+
+    /// What a commit changes, laid over another commit by git's three-way merge. `None` where that conflicts.
+    pub fn transplant(&self, commit: &str, onto: &str) -> Result<Option<String>> {
+        let base = format!("--merge-base={commit}^");
+        let args = ["merge-tree", "--write-tree", &base, onto, commit];
+        let output = process::run(self.command().args(args))?;
+        match output.status.code() {
+            Some(0) => {}
+            Some(1) => return Ok(None),
+            _ => {
+                return Err(Error::Program {
+                    command: "git merge-tree".into(),
+                    said: process::last_words(&output),
+                });
+            }
+        }
+        let tree = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let message = self.git(["show", "--no-patch", "--format=%B", commit])?;
+        self.commit_tree(&tree, Some(onto), &message).map(Some)
     }
 
     /// Commits the whole work tree, whatever a `.gitignore` in it says.

@@ -8,7 +8,7 @@ use crate::change::{Change, TestName};
 use crate::error::IoContext;
 use crate::git::{Repo, UPSTREAM};
 use crate::hunk::{self, FilePatch};
-use crate::manifest::{self, Scope};
+use crate::manifest::{self, Scope, written};
 use crate::pin;
 use crate::project::stays_inside;
 use crate::{Error, Result};
@@ -23,15 +23,31 @@ pub fn lay_upstream(krate: &str, crate_bytes: &[u8], dir: &Path) -> Result<Repo>
     Ok(repo)
 }
 
+/// What becomes of the manifest when a change is laid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// It is as cargo published it, and takes up what the change adds.
+    Published,
+    /// It is as its authors wrote it, and takes it up in their manner.
+    Written,
+    /// It stays: what the change adds is laid elsewhere.
+    Left,
+}
+
 /// Lays a change over what stands in the repository, and commits it.
 pub fn lay_change(repo: &Repo, change: &Change) -> Result<()> {
+    lay_change_in(repo, change, Form::Published)
+}
+
+/// The same over a manifest of another form.
+pub fn lay_change_in(repo: &Repo, change: &Change, form: Form) -> Result<()> {
     let patches = parse_hooks(change)?;
-    let manifest = manifest_with(
-        repo,
-        change,
-        change.files.keys().map(String::as_str),
-        Scope::Whole,
-    )?;
+    let new_files = change.files.keys().map(String::as_str);
+    let manifest = match form {
+        Form::Published => manifest_with(repo, change, new_files, Scope::Whole)?,
+        Form::Written => manifest_in_their_manner(repo, change, new_files)?,
+        Form::Left => read(repo, change, "Cargo.toml")?,
+    };
     for (file, bytes) in &change.files {
         add_file(repo, change, file, bytes)?;
     }
@@ -98,12 +114,26 @@ pub fn manifest_with<'a>(
     scope: Scope,
 ) -> Result<String> {
     let before = read(repo, change, "Cargo.toml")?;
-    manifest::merge(&before, &change.facts, files, scope).map_err(|what| Error::Malformed {
+    manifest::merge(&before, &change.facts, files, scope)
+        .map_err(|what| malformed_facts(change, what))
+}
+
+fn manifest_in_their_manner<'a>(
+    repo: &Repo,
+    change: &Change,
+    files: impl IntoIterator<Item = &'a str>,
+) -> Result<String> {
+    let before = read(repo, change, "Cargo.toml")?;
+    written::merge(&before, &change.facts, files).map_err(|what| malformed_facts(change, what))
+}
+
+fn malformed_facts(change: &Change, what: String) -> Error {
+    Error::Malformed {
         path: Path::new("patch")
             .join(change.name())
             .join(crate::change::FACTS),
         what,
-    })
+    }
 }
 
 fn apply(change: &Change, patch: &FilePatch, before: &str) -> Result<String> {

@@ -100,6 +100,20 @@ enum Verb {
         /// One benchmark of it
         bench: Option<String>,
     },
+    /// Write mail-ready patches for upstream's repositories, with a sheet of facts beside them
+    #[command(
+        after_help = "Example:\n  cargo fork export --to ../series                        every crate with changes\n  cargo fork export p2panda-store --to ../series\n  cargo fork export --change empty-log-panics --to ../one  alone where it goes on alone, else with those before it"
+    )]
+    Export {
+        /// The crate; every one with changes where it is left out
+        krate: Option<String>,
+        /// One change of it
+        #[arg(long, value_name = "SLUG")]
+        change: Option<String>,
+        /// The folder to make: a folder a crate in it
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
     /// Point another project's [patch.crates-io] at the fork
     #[command(
         after_help = "Example:\n  cargo fork use ../their-project\n  cargo fork use ../their-project --vendor vendor/evergreen   copies the crates in, to be committed\n  cargo fork use ../their-project --undo                      restores Cargo.toml and Cargo.lock byte for byte"
@@ -151,6 +165,9 @@ fn run(cli: Cli) -> Result<()> {
             krate,
             before: None,
         } => verbs::test::run(&project, krate.as_deref()),
+        Verb::Export { krate, change, to } => {
+            verbs::export::run(&project, krate.as_deref(), change.as_deref(), &to)
+        }
         Verb::Bench { krate, bench } => verbs::bench::run(&project, &krate, bench.as_deref()),
         Verb::Use {
             project: target,

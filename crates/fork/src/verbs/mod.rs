@@ -4,6 +4,7 @@ pub mod assemble;
 pub mod bench;
 pub mod diff;
 pub mod edit;
+pub mod export;
 pub mod lint;
 pub mod refresh;
 pub mod status;

@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use crate::support::{Done, Fixture};
 
-const VERBS: [&str; 9] = [
-    "assemble", "edit", "refresh", "diff", "status", "lint", "test", "bench", "use",
+const VERBS: [&str; 10] = [
+    "assemble", "edit", "refresh", "diff", "status", "lint", "test", "bench", "export", "use",
 ];
 
 #[test]

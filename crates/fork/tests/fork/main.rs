@@ -2,6 +2,7 @@
 
 mod assemble;
 mod bad_input;
+mod export;
 mod help;
 mod lint;
 mod refresh;

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::Check`] where one does not compile (that is not failing), does not run, or passes.
 pub fn run(project: &Project, slug: &str) -> Result<()> {
-    let change = find(project, slug)?;
+    let change = change::find(project, slug)?;
     let facts = &change.facts;
     if let Some(why) = &facts.exempt {
         println!("{}: no test can fail without it: {why}", change.name());
@@ -80,25 +80,6 @@ pub fn run(project: &Project, slug: &str) -> Result<()> {
         Ok(())
     } else {
         Err(Error::Check(wrong.join("; ")))
-    }
-}
-
-fn find(project: &Project, slug: &str) -> Result<Change> {
-    let all = change::all(project)?;
-    let named = |change: &&Change| change.slug == slug || change.name() == slug;
-    let mut hits = all.iter().filter(named);
-    match (hits.next(), hits.next()) {
-        (Some(change), None) => Ok(change.clone()),
-        (Some(_), Some(_)) => Err(Error::Usage(format!(
-            "`{slug}` is in several crates; name it <crate>-<version>/{slug}"
-        ))),
-        (None, _) => {
-            let names: Vec<String> = all.iter().map(Change::name).collect();
-            Err(Error::Usage(format!(
-                "no change `{slug}`; expected one of: {}",
-                names.join(", ")
-            )))
-        }
     }
 }
 

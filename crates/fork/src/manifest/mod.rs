@@ -4,6 +4,8 @@
 //! A published manifest is machine-written, so a diff of it would say nothing to upstream. `change.toml` holds the
 //! additions as data; here they are merged, and the rest of the text stays as it is.
 
+pub mod written;
+
 use std::collections::BTreeMap;
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
