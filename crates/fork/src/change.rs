@@ -62,6 +62,9 @@ pub struct Facts {
     #[serde(default)]
     pub removes: Vec<String>,
     pub upstream_status: UpstreamStatus,
+    /// Whether a stranger can use the defect against a current release.
+    #[serde(default)]
+    pub disclosure: Disclosure,
     /// The day the folder was last looked at, `YYYY-MM-DD`.
     pub last_update: Day,
     /// What it adds to the crate's manifest, in the manifest's own form.
@@ -84,6 +87,16 @@ pub enum UpstreamStatus {
     Denied(String),
     InactiveUpstream,
     Inappropriate(String),
+}
+
+/// Who may know of a defect before its project has mended it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disclosure {
+    #[default]
+    Public,
+    /// Its project alone: SECURITY.md says how it is told.
+    Private,
 }
 
 /// A test, by the file that holds it and its name: `<file in the crate>::<test>`.

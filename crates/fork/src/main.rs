@@ -110,6 +110,9 @@ enum Verb {
         /// One change of it
         #[arg(long, value_name = "SLUG")]
         change: Option<String>,
+        /// Private changes too, for a report to upstream that is not public
+        #[arg(long)]
+        private: bool,
         /// The folder to make: a folder a crate in it
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
@@ -165,9 +168,12 @@ fn run(cli: Cli) -> Result<()> {
             krate,
             before: None,
         } => verbs::test::run(&project, krate.as_deref()),
-        Verb::Export { krate, change, to } => {
-            verbs::export::run(&project, krate.as_deref(), change.as_deref(), &to)
-        }
+        Verb::Export {
+            krate,
+            change,
+            private,
+            to,
+        } => verbs::export::run(&project, krate.as_deref(), change.as_deref(), private, &to),
         Verb::Bench { krate, bench } => verbs::bench::run(&project, &krate, bench.as_deref()),
         Verb::Use {
             project: target,

@@ -4,22 +4,34 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::change;
+use crate::change::{self, Disclosure};
 use crate::contributing::Upstream;
 use crate::error::IoContext;
-use crate::export::{Patch, Series};
+use crate::export::{Origin, Patch, Series};
 use crate::facts_sheet::Sheet;
 use crate::measured::{self, Measured};
 use crate::project::Project;
 use crate::verbs::status::{self, Lines};
-use crate::{Result, aside, defects, pin};
+use crate::{Error, Result, aside, defects, pin};
 
 /// Beside the patches of each crate.
 const SHEET: &str = "FACTS.md";
 
 /// Writes the series of one crate, of all that have changes, or one change, into folders of `to`, one a crate.
-pub fn run(project: &Project, name: Option<&str>, slug: Option<&str>, to: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Usage`] where a change is private and `private` is false: what is exported is on its way to the public.
+pub fn run(
+    project: &Project,
+    name: Option<&str>,
+    slug: Option<&str>,
+    private: bool,
+    to: &Path,
+) -> Result<()> {
     let wanted = wanted(project, name, slug)?;
+    if !private {
+        refuse_private(project, &wanted)?;
+    }
     let defects: BTreeMap<String, String> = defects::read(project)?
         .into_iter()
         .map(|defect| (defect.slug, defect.what))
@@ -66,6 +78,41 @@ fn wanted(
     let series = change::series(project, &change.krate)?;
     let at = series.iter().position(|there| *there == change.slug);
     Ok(vec![(change.krate, at)])
+}
+
+fn refuse_private(project: &Project, wanted: &[(String, Option<usize>)]) -> Result<()> {
+    let mut names = Vec::new();
+    let mut places = Vec::new();
+    for (krate, at) in wanted {
+        let changes = change::changes(project, krate)?;
+        let upto = at.map_or(changes.len(), |at| at + 1);
+        // Those before a change may have to go with it.
+        for change in &changes[..upto] {
+            if change.facts.disclosure == Disclosure::Private {
+                names.push(change.name());
+                places.push(security_of(project, krate)?);
+            }
+        }
+    }
+    places.dedup();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "{} is private (SECURITY.md): report it first: {}; `--private` exports it for that report",
+        names.join(", "),
+        places.join("; ")
+    )))
+}
+
+/// Where a crate's project wants to hear of it.
+fn security_of(project: &Project, krate: &str) -> Result<String> {
+    let pins = pin::pins(project, &[krate.to_owned()])?;
+    let packed = pin::fetch(project, &pins)?;
+    let work = tempfile::tempdir().on("cannot make a folder in", &std::env::temp_dir())?;
+    pin::unpack(krate, &packed[0], work.path())?;
+    let origin = Origin::read(krate, work.path())?;
+    Ok(Upstream::of(krate, &origin.repository)?.0.security)
 }
 
 fn export(

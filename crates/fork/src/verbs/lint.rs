@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
-use crate::change::{self, Change};
+use crate::change::{self, Change, Disclosure};
 use crate::defects::{self, Defect, State};
 use crate::error::IoContext;
 use crate::git::{Repo, UPSTREAM};
@@ -182,6 +182,7 @@ fn check_defects(project: &Project, changes: &[Change], findings: &mut Vec<Strin
             }
         }
     }
+    check_private_rows(changes, &rows, findings);
     for defect in &defects {
         let State::Fixed(by) = &defect.state else {
             continue;
@@ -208,6 +209,47 @@ fn is_package_test(project: &Project, name: &str) -> bool {
     };
     let text = fs::read_to_string(project.root().join(file));
     file.starts_with("crates/") && text.is_ok_and(|text| text.contains(&format!("fn {function}(")))
+}
+
+/// Of a defect that a stranger can use, the table says which bound was missing, and not how to use that.
+fn check_private_rows(
+    changes: &[Change],
+    rows: &BTreeMap<&str, &Defect>,
+    findings: &mut Vec<String>,
+) {
+    const FORM: &str = "Bound: ";
+    const TELLING: [&str; 10] = [
+        "attack",
+        "crafted",
+        "crash",
+        "exploit",
+        "flood",
+        "forge",
+        "hostile",
+        "malicious",
+        "panic",
+        "stranger",
+    ];
+    let private = changes
+        .iter()
+        .filter(|change| change.facts.disclosure == Disclosure::Private);
+    let slugs: BTreeSet<&str> = private
+        .flat_map(|change| change.facts.defects.iter().map(String::as_str))
+        .collect();
+    for row in slugs.iter().filter_map(|slug| rows.get(slug)) {
+        let told = row.what.to_lowercase();
+        let what = if let Some(word) = TELLING.iter().find(|word| told.contains(**word)) {
+            format!("tells the attack ({word:?})")
+        } else if !row.what.starts_with(FORM) {
+            format!("does not begin with {FORM:?}")
+        } else {
+            continue;
+        };
+        findings.push(format!(
+            "docs/DEFECTS.md:{}: {} is private, and its row {what}; name the bound alone",
+            row.line, row.slug
+        ));
+    }
 }
 
 /// Both sides must differ in our changes alone, so what both locks name has one version.

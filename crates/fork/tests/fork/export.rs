@@ -250,3 +250,31 @@ fn a_project_whose_rules_are_not_known_is_named() {
         &["contributing.toml has no rules for \"https://localhost/toy\""],
     );
 }
+
+#[test]
+fn a_private_change_leaves_only_on_demand_and_the_place_to_report_it_is_named() {
+    let fixture = fixture();
+    let facts = format!("disclosure = \"private\"\n{FACTS}");
+    fixture.write(&fixture.of("book-is-bounded", "change.toml"), &facts);
+    // One that comes behind it may have to take it along.
+    second(&fixture);
+    for more in [&["toy"][..], &[], &["--change", "bound-is-two"]] {
+        let args = [&["export", "--to", "../out"][..], more].concat();
+        let says = [
+            "toy-1.2.0/book-is-bounded is private",
+            "report it first",
+            "--private",
+        ];
+        fixture.fork(&args).refused(2, &says);
+        assert!(!out(&fixture).exists());
+    }
+    fixture
+        .fork(&["export", "--private", "--to", "../out"])
+        .done();
+    assert!(
+        out(&fixture)
+            .join(TOY)
+            .join("0001-book-is-bounded.patch")
+            .is_file()
+    );
+}

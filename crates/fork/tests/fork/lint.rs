@@ -195,6 +195,30 @@ fn what_a_package_of_ours_mends_needs_no_change_but_a_test_that_is_there() {
 }
 
 #[test]
+fn the_row_of_a_private_change_names_the_bound_and_not_the_attack() {
+    let fixture = clean();
+    let facts = format!("disclosure = \"private\"\ndefects = [\"book-grows\"]\n{FACTS}");
+    fixture.write(&fixture.of("book-is-bounded", "change.toml"), &facts);
+    let row = |what: &str| {
+        let by =
+            format!("fixed by `{TOY}/book-is-bounded`, `tests/bounded.rs::a_book_stays_bounded`");
+        fixture.write(
+            "docs/DEFECTS.md",
+            &format!("| `book-grows` | {what} | {by} |\n"),
+        );
+    };
+    row("It keeps everything");
+    finds(
+        &fixture,
+        "book-grows is private, and its row does not begin with \"Bound: \"",
+    );
+    row("Bound: three entries, which a stranger can pass");
+    finds(&fixture, "its row tells the attack (\"stranger\")");
+    row("Bound: three entries a book");
+    assert_eq!(fixture.fork(&["lint", "--quick"]).code, 0);
+}
+
+#[test]
 fn a_folder_outside_of_the_series_is_found() {
     let fixture = clean();
     fixture.write(&fixture.of("forgotten", "change.toml"), FACTS);
