@@ -195,6 +195,21 @@ impl Remade {
     }
 }
 
+/// Copies an assembled crate, without its repository.
+pub fn copy_crate(from: &Path, to: &Path) -> Result<()> {
+    for file in change::files_below(from)? {
+        if file.starts_with(".git/") {
+            continue;
+        }
+        let target = to.join(&file);
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).on("cannot make", parent)?;
+        }
+        fs::copy(from.join(&file), &target).on("cannot copy to", &target)?;
+    }
+    Ok(())
+}
+
 /// What in an assembled crate is not from us: edited files, or commits that `refresh` has not taken up.
 pub fn hand_edits(dir: &Path) -> Result<Option<String>> {
     let Some(stamp) = read_stamp(dir) else {

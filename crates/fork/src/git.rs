@@ -31,6 +31,11 @@ impl Repo {
 
     /// Makes an empty repository.
     pub fn init(dir: &Path) -> Result<Self> {
+        Repo::init_on(dir, BRANCH)
+    }
+
+    /// The same on another branch.
+    pub fn init_on(dir: &Path, branch: &str) -> Result<Self> {
         let repo = Repo::at(dir);
         let mut command = hermetic();
         command.args([
@@ -39,7 +44,7 @@ impl Repo {
             "--object-format=sha1",
             "--template=",
             "--initial-branch",
-            BRANCH,
+            branch,
         ]);
         output_of(command.arg(dir))?;
         // The user's git works here too, with the user's configuration, and must see what ours sees.

@@ -117,6 +117,21 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
+    /// Make a branch with the assembled crates, ready to push, that a git entry of [patch.crates-io] uses
+    #[command(
+        after_help = "Example:\n  cargo fork publish --git ../evergreen-3 --branch evergreen-3   the same changes give the same commit"
+    )]
+    Publish {
+        /// The repository to make
+        #[arg(long, value_name = "DIR")]
+        git: PathBuf,
+        /// The name of its branch
+        #[arg(long, value_name = "NAME", default_value = "evergreen")]
+        branch: String,
+        /// Private changes too
+        #[arg(long)]
+        private: bool,
+    },
     /// Point another project's [patch.crates-io] at the fork
     #[command(
         after_help = "Example:\n  cargo fork use ../their-project\n  cargo fork use ../their-project --vendor vendor/evergreen   copies the crates in, to be committed\n  cargo fork use ../their-project --undo                      restores Cargo.toml and Cargo.lock byte for byte"
@@ -174,6 +189,11 @@ fn run(cli: Cli) -> Result<()> {
             private,
             to,
         } => verbs::export::run(&project, krate.as_deref(), change.as_deref(), private, &to),
+        Verb::Publish {
+            git,
+            branch,
+            private,
+        } => verbs::publish::run(&project, &git, &branch, private),
         Verb::Bench { krate, bench } => verbs::bench::run(&project, &krate, bench.as_deref()),
         Verb::Use {
             project: target,

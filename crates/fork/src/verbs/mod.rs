@@ -6,6 +6,7 @@ pub mod diff;
 pub mod edit;
 pub mod export;
 pub mod lint;
+pub mod publish;
 pub mod refresh;
 pub mod status;
 pub mod test;

@@ -18,7 +18,7 @@ use crate::error::IoContext;
 use crate::process::{self, cargo, output_of};
 use crate::project::{Project, split_name};
 use crate::verbs::assemble;
-use crate::{Error, Result};
+use crate::{Error, Result, assemble as assembly};
 
 /// Where a project keeps what `--undo` puts back: manifest, lock, and [`STATE`].
 const UNDO: &str = ".evergreen-undo";
@@ -462,22 +462,7 @@ fn copy_crates(
     undo.around = made.map(Path::to_owned).collect();
     note(target, undo)?;
     for krate in pointed {
-        copy_crate(&project.patched_dir(&krate.krate), &krate.place)?;
-    }
-    Ok(())
-}
-
-/// Copies an assembled crate, without its repository.
-fn copy_crate(from: &Path, to: &Path) -> Result<()> {
-    for file in change::files_below(from)? {
-        if file.starts_with(".git/") {
-            continue;
-        }
-        let target = to.join(&file);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).on("cannot make", parent)?;
-        }
-        fs::copy(from.join(&file), &target).on("cannot copy to", &target)?;
+        assembly::copy_crate(&project.patched_dir(&krate.krate), &krate.place)?;
     }
     Ok(())
 }

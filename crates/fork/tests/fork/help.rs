@@ -5,8 +5,9 @@ use std::process::Stdio;
 
 use crate::support::{Done, Fixture};
 
-const VERBS: [&str; 10] = [
-    "assemble", "edit", "refresh", "diff", "status", "lint", "test", "bench", "export", "use",
+const VERBS: [&str; 11] = [
+    "assemble", "edit", "refresh", "diff", "status", "lint", "test", "bench", "export", "publish",
+    "use",
 ];
 
 #[test]

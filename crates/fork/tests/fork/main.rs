@@ -8,4 +8,5 @@ mod lint;
 mod refresh;
 mod suites;
 mod support;
+mod three_ways;
 mod use_project;
