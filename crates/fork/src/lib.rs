@@ -26,6 +26,7 @@ pub mod measured;
 pub mod pin;
 pub mod process;
 pub mod project;
+pub mod rebase;
 pub mod verbs;
 
 pub use error::{Error, Result};

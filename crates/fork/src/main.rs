@@ -56,6 +56,19 @@ enum Verb {
         #[arg(long)]
         drop: bool,
     },
+    /// Move a crate's changes onto another release of it, by git's three-way merge
+    #[command(
+        after_help = "Example:\n  cargo fork rebase iroh-gossip 0.35.0             stops where git does, and goes on when called again\n  cargo fork rebase iroh-gossip 0.35.0 --abandon   leaves nothing"
+    )]
+    Rebase {
+        /// The crate, as iroh-gossip or iroh-gossip-0.34.1
+        krate: String,
+        /// The release to move to
+        version: String,
+        /// Throw away what was begun
+        #[arg(long)]
+        abandon: bool,
+    },
     /// Show what the changes do, with upstream's text around them
     #[command(
         after_help = "Example:\n  cargo fork diff p2panda-net\n  cargo fork diff p2panda-net --change gossip-buffer-drops-counters"
@@ -171,6 +184,12 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Assemble { discard } => verbs::assemble::run(&project, discard),
         Verb::Edit { krate } => verbs::edit::run(&project, &krate),
         Verb::Refresh { krate, drop } => verbs::refresh::run(&project, krate.as_deref(), drop),
+        Verb::Rebase {
+            krate,
+            version,
+            abandon: true,
+        } => verbs::rebase::abandon(&project, &krate, &version),
+        Verb::Rebase { krate, version, .. } => verbs::rebase::run(&project, &krate, &version),
         Verb::Diff { krate, change } => {
             verbs::diff::run(&project, krate.as_deref(), change.as_deref())
         }

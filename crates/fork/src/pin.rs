@@ -125,7 +125,8 @@ pub fn unpack(krate: &str, bytes: &[u8], into: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read_checked(pin: &Pin) -> Result<Vec<u8>> {
+/// The bytes of a `.crate` in cargo's cache, if they are the ones that the pin names.
+pub fn read_checked(pin: &Pin) -> Result<Vec<u8>> {
     let mut mismatch = None;
     // Cargo keeps a folder a registry; any whose file has the right digest will do.
     for path in cached(pin) {
@@ -144,6 +145,11 @@ fn read_checked(pin: &Pin) -> Result<Vec<u8>> {
         crates: pin.krate.clone(),
         said: "it is fetched, but not in cargo's registry cache".into(),
     }))
+}
+
+/// Whether cargo has it, whatever it is.
+pub fn is_cached(pin: &Pin) -> bool {
+    !cached(pin).is_empty()
 }
 
 fn cached(pin: &Pin) -> Vec<PathBuf> {

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod export;
 pub mod lint;
 pub mod publish;
+pub mod rebase;
 pub mod refresh;
 pub mod status;
 pub mod test;

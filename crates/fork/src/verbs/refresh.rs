@@ -123,8 +123,8 @@ fn take_all(project: &Project, krate: &str, repo: &Repo) -> Result<Vec<Change>> 
     Ok(changes)
 }
 
-/// Reads one commit. What is not in the tree is taken from the change's folder, or from the message for a new one.
-fn take(
+/// Reads one commit. `krate` is the one whose folder holds the change already, if it is not new. What is not in the tree is taken from the change's folder, or from the message for a new one.
+pub fn take(
     project: &Project,
     krate: &str,
     repo: &Repo,
@@ -354,23 +354,26 @@ fn write_folder(
         )?;
     }
     for change in changes {
-        let dir = into.join(&change.slug);
-        write(&dir.join(FACTS), change.text.as_bytes())?;
-        if !change.hooks.is_empty() {
-            write(&dir.join(HOOKS), change.hooks.as_bytes())?;
-        }
-        let shares = &change.facts.shares;
-        for (file, bytes) in change
-            .files
-            .iter()
-            .filter(|(file, _)| !shares.contains_key(*file))
-        {
-            write(&dir.join(file), bytes)?;
-        }
+        write_change(change, into)?;
     }
     let path = dir.join("series");
     let series = fs::read_to_string(&path).on("cannot read", &path)?;
     write(&into.join("series"), reordered(&series, &slugs).as_bytes())
+}
+
+/// Writes the folder of one change into the folder of its crate.
+pub fn write_change(change: &Change, into: &Path) -> Result<()> {
+    let dir = into.join(&change.slug);
+    write(&dir.join(FACTS), change.text.as_bytes())?;
+    if !change.hooks.is_empty() {
+        write(&dir.join(HOOKS), change.hooks.as_bytes())?;
+    }
+    let shares = &change.facts.shares;
+    let own = change.files.iter();
+    for (file, bytes) in own.filter(|(file, _)| !shares.contains_key(*file)) {
+        write(&dir.join(file), bytes)?;
+    }
+    Ok(())
 }
 
 /// A `series` that names `slugs` in their order. Comments at the top stay there, others go with the slug below them.

@@ -5,6 +5,7 @@ mod bad_input;
 mod export;
 mod help;
 mod lint;
+mod rebase;
 mod refresh;
 mod suites;
 mod support;
