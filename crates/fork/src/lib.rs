@@ -27,6 +27,7 @@ pub mod pin;
 pub mod process;
 pub mod project;
 pub mod rebase;
+pub mod releases;
 pub mod verbs;
 
 pub use error::{Error, Result};

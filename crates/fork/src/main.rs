@@ -81,8 +81,14 @@ enum Verb {
         change: Option<String>,
     },
     /// Show a table of crates, changes, lines, upstream state and newer releases
-    #[command(after_help = "Example:\n  cargo fork status")]
-    Status,
+    #[command(
+        after_help = "Example:\n  cargo fork status\n  cargo fork status --upstream    releases since, and whether each change still applies"
+    )]
+    Status {
+        /// What upstream released since, where each change stands, and whether it still applies
+        #[arg(long)]
+        upstream: bool,
+    },
     /// Check the rules of the house: change folders, docs/DEFECTS.md, locks, format, clippy on our files
     #[command(
         after_help = "Example:\n  cargo fork lint\n  cargo fork lint --quick         leaves out clippy, which builds the patched crates"
@@ -193,7 +199,8 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Diff { krate, change } => {
             verbs::diff::run(&project, krate.as_deref(), change.as_deref())
         }
-        Verb::Status => verbs::status::run(&project),
+        Verb::Status { upstream: true } => verbs::upstream::run(&project),
+        Verb::Status { upstream: false } => verbs::status::run(&project),
         Verb::Lint { quick } => verbs::lint::run(&project, quick),
         Verb::Test {
             before: Some(slug), ..

@@ -12,4 +12,5 @@ pub mod refresh;
 pub mod status;
 pub mod test;
 pub mod untouched;
+pub mod upstream;
 pub mod use_project;

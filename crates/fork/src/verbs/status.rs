@@ -11,7 +11,7 @@ use crate::process::{self, cargo};
 use crate::project::{Project, split_name};
 
 /// One rule under the header and nothing else: what a terminal shows best and a file keeps best.
-const STYLE: TableStyle =
+pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Prints the table.

@@ -311,7 +311,7 @@ fn choose(
 }
 
 /// Whether cargo would let one version stand in for the other.
-fn compatible(there: &Version, ours: &Version) -> bool {
+pub fn compatible(there: &Version, ours: &Version) -> bool {
     semver::Comparator {
         op: semver::Op::Caret,
         major: there.major,

@@ -4,7 +4,7 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
-use crate::support::{BOOK, FACTS, Fixture, LIB, TOY, everything, hook, packed, toy};
+use crate::support::{BOOK, Done, FACTS, Fixture, LIB, TOY, everything, hook, packed, toy};
 
 const NEW: &str = "toy-1.3.0";
 const LENGTH: &str = "        self.entries.len()";
@@ -187,4 +187,35 @@ fn a_release_that_is_not_there_is_said_and_nothing_is_begun() {
             .count(),
         0
     );
+}
+
+#[test]
+fn status_tells_what_upstream_released_and_what_still_applies_without_a_network() {
+    let fixture = fixture(&BOOK.replace(LENGTH, "        self.entries.len() + 1"));
+    let status = || {
+        let mut command = fixture.command(&["status", "--upstream"]);
+        command.env("COLUMNS", "200");
+        Done::of(command).done().stdout
+    };
+    assert!(status().contains("toy-1.2.0: its releases are not known"));
+    let sum = Sha256::digest(fs::read(fixture.cache().join(format!("{NEW}.crate"))).unwrap());
+    let line =
+        |version: &str| format!("{version}\0{{\"vers\":\"{version}\",\"cksum\":\"{sum:x}\"}}\0");
+    let index = format!(
+        "\u{3}etag\0{}{}{}",
+        line("1.2.0"),
+        line("1.3.0"),
+        line("2.0.0")
+    );
+    fixture.write("../home/registry/index/x/.cache/3/t/toy", &index);
+    let said = status();
+    assert!(
+        said.contains("toy-1.2.0: 2 newer, the newest 2.0.0; projects on 1.2.0 may move to 1.3.0 (as of just now)"),
+        "{said}"
+    );
+    let row = |slug: &str| said.lines().find(|line| line.contains(slug)).unwrap();
+    assert!(
+        row("book-is-bounded").contains("Pending  ") && row("book-is-bounded").contains("to 1.3.0")
+    );
+    assert!(row("says-three").contains("conflicts on 1.3.0"));
 }
