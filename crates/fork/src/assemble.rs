@@ -259,6 +259,16 @@ pub fn inputs_digest(project: &Project) -> Result<String> {
     Ok(format!("{:x}", hash.finalize()))
 }
 
+/// A digest over everything that a crate with these changes is made from.
+pub fn digest_of(project: &Project, krate: &str, changes: &[Change]) -> Result<String> {
+    let pins = pin::pins(project, &[krate.to_owned()])?;
+    let mut hash = Sha256::new();
+    for (name, digest) in inputs(&pins[0], changes) {
+        hash.update(format!("{name} {digest}\n"));
+    }
+    Ok(format!("{:x}", hash.finalize()))
+}
+
 fn inputs(pin: &Pin, changes: &[Change]) -> BTreeMap<String, String> {
     let slugs: Vec<&str> = changes.iter().map(|change| change.slug.as_str()).collect();
     let mut inputs = BTreeMap::from([

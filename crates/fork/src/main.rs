@@ -109,6 +109,14 @@ enum Verb {
         #[arg(long, value_name = "SLUG", conflicts_with = "krate")]
         before: Option<String>,
     },
+    /// Build and test every prefix of each series: each change stands on those before it alone (slow; resumes)
+    #[command(
+        after_help = "Example:\n  cargo fork verify p2panda-store\n  cargo fork verify                 every series; hours; called again, it goes on where it stopped"
+    )]
+    Verify {
+        /// The crate; every one with changes where it is left out
+        krate: Option<String>,
+    },
     /// Run a crate's benchmarks on the untouched crate and on ours, in one run
     #[command(
         after_help = "Example:\n  cargo fork bench p2panda-net\n  cargo fork bench p2panda-net address_book"
@@ -220,6 +228,7 @@ fn run(cli: Cli) -> Result<()> {
             branch,
             private,
         } => verbs::publish::run(&project, &git, &branch, private),
+        Verb::Verify { krate } => verbs::test::verify::run(&project, krate.as_deref()),
         Verb::Bench { krate, bench } => verbs::bench::run(&project, &krate, bench.as_deref()),
         Verb::Use {
             project: target,

@@ -5,9 +5,9 @@ use std::process::Stdio;
 
 use crate::support::{Done, Fixture};
 
-const VERBS: [&str; 12] = [
-    "assemble", "edit", "refresh", "rebase", "diff", "status", "lint", "test", "bench", "export",
-    "publish", "use",
+const VERBS: [&str; 13] = [
+    "assemble", "edit", "refresh", "rebase", "diff", "status", "lint", "test", "verify", "bench",
+    "export", "publish", "use",
 ];
 
 #[test]

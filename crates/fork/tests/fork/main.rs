@@ -11,3 +11,4 @@ mod suites;
 mod support;
 mod three_ways;
 mod use_project;
+mod verify;

@@ -1,9 +1,10 @@
 //! `cargo fork test`: upstream's own suites on the assembled crates, then ours; and, with `--before`, a change's tests
-//! without its fix.
+//! without its fix; and `cargo fork verify`.
 
 mod before;
 mod run;
 pub mod suites;
+pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
