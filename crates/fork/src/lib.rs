@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod additive;
 pub mod aside;
 pub mod assemble;
 pub mod change;

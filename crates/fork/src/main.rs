@@ -117,6 +117,14 @@ enum Verb {
         /// The crate; every one with changes where it is left out
         krate: Option<String>,
     },
+    /// Show that no public item is gone or changed, and list those that came in docs/API.md (needs a nightly toolchain)
+    #[command(
+        after_help = "Example:\n  cargo fork api                  writes docs/API.md\n  cargo fork api p2panda-store    prints what came\n\nNeeds `rustup toolchain install nightly --profile minimal`"
+    )]
+    Api {
+        /// The crate; every one with changes where it is left out
+        krate: Option<String>,
+    },
     /// Run a crate's benchmarks on the untouched crate and on ours, in one run
     #[command(
         after_help = "Example:\n  cargo fork bench p2panda-net\n  cargo fork bench p2panda-net address_book"
@@ -229,6 +237,7 @@ fn run(cli: Cli) -> Result<()> {
             private,
         } => verbs::publish::run(&project, &git, &branch, private),
         Verb::Verify { krate } => verbs::test::verify::run(&project, krate.as_deref()),
+        Verb::Api { krate } => verbs::api::run(&project, krate.as_deref()),
         Verb::Bench { krate, bench } => verbs::bench::run(&project, &krate, bench.as_deref()),
         Verb::Use {
             project: target,

@@ -1,5 +1,6 @@
 //! The verbs of the command line, a module each. They print; everything they rest on stands outside and does not.
 
+pub mod api;
 pub mod assemble;
 pub mod bench;
 pub mod diff;

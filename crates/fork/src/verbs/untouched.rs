@@ -55,7 +55,7 @@ impl Workspace<'_> {
 
     /// The crate's folder. Cargo tells packages of one target folder apart by their place in their workspace; with one name
     /// for all, what was built without one change would be taken for what is built without another.
-    fn member(&self) -> String {
+    pub fn member(&self) -> String {
         format!("{}-{}", self.krate, self.purpose.replace('/', "-"))
     }
 

@@ -5,9 +5,9 @@ use std::process::Stdio;
 
 use crate::support::{Done, Fixture};
 
-const VERBS: [&str; 13] = [
-    "assemble", "edit", "refresh", "rebase", "diff", "status", "lint", "test", "verify", "bench",
-    "export", "publish", "use",
+const VERBS: [&str; 14] = [
+    "assemble", "edit", "refresh", "rebase", "diff", "status", "lint", "test", "verify", "api",
+    "bench", "export", "publish", "use",
 ];
 
 #[test]
@@ -115,4 +115,13 @@ fn status_counts_lines_without_a_network() {
         ["toy-1.2.0", "book-is-bounded", "13", "2", "1", "Pending"],
         "{table}"
     );
+}
+
+#[test]
+fn without_a_nightly_toolchain_api_says_what_to_install() {
+    let fixture = Fixture::new();
+    fixture.stand_in("rustup", "exit 1");
+    let mut command = fixture.command(&["api"]);
+    command.env("PATH", fixture.path("bin"));
+    Done::of(command).refused(2, &["rustup toolchain install nightly"]);
 }
