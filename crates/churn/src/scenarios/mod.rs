@@ -1,7 +1,7 @@
 //! The table of scenarios: each is a module that makes one kind of event happen, and a row here.
 
-mod driver_lost;
 pub mod canary;
+mod driver_lost;
 mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;

@@ -183,6 +183,7 @@ fn own_suites(project: &Project) -> Vec<(&'static str, Suite)> {
         suite("tests", "evergreen-tests", &[]),
         suite("churn", "churn", &[]),
         suite("tracked-runtime", "tracked-runtime", &["--all-features"]),
+        suite("vitals", "vitals", &[]),
         suite("fork", "fork", &tools),
         suite("soak", "soak", &tools),
     ]
