@@ -13,7 +13,10 @@ mod lonely_bootstrap;
 mod peer_churn;
 mod quic_churn;
 mod resync_connections;
+mod store_growth;
+mod store_limits;
 mod sync_churn;
+mod sync_frames;
 mod topic_churn;
 mod weak_handles;
 
@@ -42,6 +45,9 @@ pub const SCENARIOS: &[Scenario] = &[
     driver_lost::SCENARIO,
     weak_handles::SCENARIO,
     canary::SCENARIO,
+    sync_frames::SCENARIO,
+    store_growth::SCENARIO,
+    store_limits::SCENARIO,
 ];
 
 /// What a scenario does, what stands in its way, and how to run it.
