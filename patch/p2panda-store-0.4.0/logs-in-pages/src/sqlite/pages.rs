@@ -14,9 +14,9 @@ use crate::{LogCursor, LogId, RawLogPage};
 use super::models::RawOperationRow;
 use super::store::{SqliteStore, SqliteStoreError, calculate_hash};
 
-/// Most places that are looked up at a time: less than a mebibyte of them. (Few in tests, which do
+/// Most places that are looked up at a time: about three mebibytes of them. (Few in tests, which do
 /// not write that much.)
-const MAX_PLACES: usize = if cfg!(test) { 16 } else { 16_384 };
+const MAX_PLACES: usize = if cfg!(test) { 16 } else { 65_536 };
 
 /// What is known of a log from some sequence number on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
