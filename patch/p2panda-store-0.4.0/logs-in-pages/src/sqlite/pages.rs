@@ -82,9 +82,8 @@ where
             FROM
                 operations_v1
             WHERE
-                public_key = ?
-                AND log_id = ?
-                AND CAST(seq_num AS NUMERIC) >= CAST(? as NUMERIC)
+                (public_key, log_id) = (?, ?)
+                AND CAST(seq_num AS NUMERIC) >= CAST(? AS NUMERIC)
             ORDER BY
                 CAST(seq_num AS NUMERIC)
             LIMIT
