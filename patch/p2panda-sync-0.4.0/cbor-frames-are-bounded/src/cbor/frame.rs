@@ -28,7 +28,7 @@ impl Frame {
     }
 
     /// The bytes to parse, never more than the limit; none while it is known that some are missing.
-    pub(super) fn to_parse<'a>(&mut self, buffer: &'a [u8]) -> Result<Option<&'a [u8]>, SyncError> {
+    pub(super) fn parsable<'a>(&mut self, buffer: &'a [u8]) -> Result<Option<&'a [u8]>, SyncError> {
         let len = match &mut self.scan {
             Some(scan) => scan.advance(buffer, self.max_len)?,
             None => Some(buffer.len().min(self.max_len)).filter(|len| *len > 0),
@@ -205,7 +205,7 @@ mod tests {
             let mut frame = Frame::new(max_len);
             let taken = frame
                 .wait(&bytes[..3])
-                .and_then(|()| frame.to_parse(&bytes));
+                .and_then(|()| frame.parsable(&bytes));
             match max_len {
                 ..5 => assert!(matches!(taken, Err(SyncError::UnexpectedBehaviour(_)))),
                 5.. => assert_eq!(taken, Ok(Some(&bytes[..]))),
