@@ -294,7 +294,9 @@ impl Node {
                 self.ask(|reply| ToEngineActor::RemovePeers { public_keys, reply })
                     .await;
             }
-            Step::Shrink => drop(self.ask(|reply| ToEngineActor::Shrink { reply }).await),
+            Step::Shrink => {
+                self.ask(|reply| ToEngineActor::Shrink { reply }).await;
+            }
             Step::Up { overlay, peer } => self.gossip.up(overlay_id(overlay), self.peer(peer)),
             Step::Down { overlay, peer } => self.gossip.down(overlay_id(overlay), self.peer(peer)),
             Step::Gossip { overlay, peer } => {

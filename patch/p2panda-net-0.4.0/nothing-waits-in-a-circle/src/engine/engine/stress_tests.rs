@@ -58,8 +58,7 @@ async fn with_queues_for_one_message_everything_at_once_comes_to_an_end() {
         load.spawn(ask(node.clone()));
     }
     in_time(load.join_all()).await;
-    one.shut_down().await;
-    other.shut_down().await;
+    tokio::join!(one.shut_down(), other.shut_down());
 }
 
 #[tokio::test]
@@ -76,7 +75,7 @@ async fn subscriptions_outlive_a_change_of_the_network_interfaces() {
     })
     .await;
 
-    for number in 0..6 {
+    for number in 0..3 {
         in_time(engine.on_interface_change()).await.unwrap();
         // As interfaces come and go one after the other.
         in_time(engine.on_interface_change()).await.unwrap();
@@ -101,7 +100,7 @@ async fn publish(node: Arc<Running>, topic: usize) {
     let _unread = node.subscribe(topic).await;
     let Stream { tx, mut rx, .. } = node.subscribe(topic).await;
     let reading = tokio::spawn(async move { while rx.recv().await.is_some() {} });
-    for number in 0..100u8 {
+    for number in 0..40u8 {
         let bytes = vec![number; 100];
         tx.send(ToNetwork::Message { bytes }).await.unwrap();
     }
@@ -110,7 +109,7 @@ async fn publish(node: Arc<Running>, topic: usize) {
 }
 
 async fn come_and_go(node: Arc<Running>, topic: usize) {
-    for number in 0..30 {
+    for number in 0..15 {
         let stream = node.subscribe(topic + number % 2).await;
         match number % 3 {
             0 => assert!(node.unsubscribe(stream.id).await),
@@ -122,14 +121,14 @@ async fn come_and_go(node: Arc<Running>, topic: usize) {
 
 /// Real sessions, each on a topic of its own.
 async fn sync(node: Arc<Running>, peer: NodeAddress) {
-    for number in 100..120 {
+    for number in 100..110 {
         let discovered = ToSyncActor::new_discovery(peer.public_key, topic(number));
         node.sync_tx.send(discovered).await.unwrap();
     }
 }
 
 async fn forget_and_find(node: Arc<Running>, peer: NodeAddress) {
-    for _ in 0..30 {
+    for _ in 0..15 {
         let public_keys = vec![peer.public_key];
         node.ask(|reply| ToEngineActor::RemovePeers { public_keys, reply })
             .await;
@@ -139,7 +138,7 @@ async fn forget_and_find(node: Arc<Running>, peer: NodeAddress) {
 }
 
 async fn ask(node: Arc<Running>) {
-    for _ in 0..100 {
+    for _ in 0..40 {
         node.ask(|reply| ToEngineActor::Stats { reply }).await;
     }
 }
