@@ -26,7 +26,7 @@ async fn a_source_that_panics_is_an_error_to_its_importer_alone() {
             "an import that panicked ended with {event:?}"
         );
     }
-    import(&blobs, b"others go on").await;
+    import(&blobs, "others go on").await;
     network.shutdown().await.unwrap();
 }
 
@@ -39,7 +39,7 @@ async fn imports_whose_events_nobody_reads_hold_up_no_other() {
         let events = blobs.import_blob_from_stream(stream::iter(chunks)).await;
         unread.push(events);
     }
-    import(&blobs, b"others go on").await;
+    import(&blobs, "others go on").await;
     drop(unread);
     network.shutdown().await.unwrap();
 }

@@ -9,8 +9,8 @@ use p2panda_blobs::DownloadBlobEvent;
 #[tokio::test]
 async fn a_peer_fetches_on_when_blobs_are_dropped() {
     let (network, blobs) = node().await;
-    let first = import(&blobs, b"first").await;
-    let second = import(&blobs, b"second").await;
+    let first = import(&blobs, "first").await;
+    let second = import(&blobs, "second").await;
     let (peer_network, peer) = node().await;
     peer_network
         .add_peer(address_of(&network).await)

@@ -8,7 +8,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::pin::pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+use iroh_blobs::store::Store;
 use p2panda_blobs::{Blobs, DownloadBlobEvent, ImportBlobEvent, MemoryStore};
 use p2panda_core::Hash;
 use p2panda_net::{Network, NetworkBuilder, NodeAddress, TopicId};
@@ -28,14 +30,16 @@ impl TopicId for Topic {
 
 /// A node on loopback, with ports that the system chooses.
 pub async fn node() -> (Network<Topic>, Blobs<Topic, MemoryStore>) {
+    node_with(MemoryStore::new()).await
+}
+
+pub async fn node_with<S: Store>(store: S) -> (Network<Topic>, Blobs<Topic, S>) {
     let builder = NetworkBuilder::new([1; 32])
         .bind_ip_v4(Ipv4Addr::LOCALHOST)
         .bind_port_v4(0)
         .bind_ip_v6(Ipv6Addr::LOCALHOST)
         .bind_port_v6(0);
-    Blobs::from_builder(builder, MemoryStore::new())
-        .await
-        .unwrap()
+    Blobs::from_builder(builder, store).await.unwrap()
 }
 
 pub async fn address_of(network: &Network<Topic>) -> NodeAddress {
@@ -44,7 +48,7 @@ pub async fn address_of(network: &Network<Topic>) -> NodeAddress {
     address
 }
 
-pub async fn import(blobs: &Blobs<Topic, MemoryStore>, data: &'static [u8]) -> Hash {
+pub async fn import<S: Store>(blobs: &Blobs<Topic, S>, data: impl Into<Bytes>) -> Hash {
     let data = stream::iter([Ok(data.into())]);
     match last(blobs.import_blob_from_stream(data).await).await {
         Some(ImportBlobEvent::Done(hash)) => hash,
