@@ -58,22 +58,22 @@ impl ReadableStore for TestStore {
     async fn export(
         &self,
         hash: Hash,
-        target: PathBuf,
+        path: PathBuf,
         mode: ExportMode,
-        progress: ExportProgressCb,
+        tell: ExportProgressCb,
     ) -> io::Result<()> {
         match self.export {
-            Export::AsInMemory => self.inner.export(hash, target, mode, progress).await,
+            Export::AsInMemory => self.inner.export(hash, path, mode, tell).await,
             Export::Tells(times) => {
-                (0..times).try_for_each(&progress)?;
-                self.inner.export(hash, target, mode, progress).await
+                (0..times).try_for_each(&tell)?;
+                self.inner.export(hash, path, mode, tell).await
             }
             Export::FailsHalfway => {
-                self.inner.export(hash, target, mode, progress).await?;
+                self.inner.export(hash, path, mode, tell).await?;
                 Err(io::Error::other("this export fails, as it should"))
             }
             Export::PanicsHalfway => {
-                self.inner.export(hash, target, mode, progress).await?;
+                self.inner.export(hash, path, mode, tell).await?;
                 panic!("this export panics, as it should")
             }
         }
@@ -98,9 +98,9 @@ impl ReadableStore for TestStore {
     async fn consistency_check(
         &self,
         repair: bool,
-        tx: BoxedProgressSender<ConsistencyCheckProgress>,
+        tell: BoxedProgressSender<ConsistencyCheckProgress>,
     ) -> io::Result<()> {
-        self.inner.consistency_check(repair, tx).await
+        self.inner.consistency_check(repair, tell).await
     }
 
     async fn partial_blobs(&self) -> io::Result<DbIter<Hash>> {
@@ -119,12 +119,12 @@ impl Store for TestStore {
 
     async fn import_file(
         &self,
-        data: PathBuf,
+        path: PathBuf,
         mode: ImportMode,
         format: BlobFormat,
-        progress: impl ProgressSender<Msg = ImportProgress> + IdGenerator,
+        tell: impl ProgressSender<Msg = ImportProgress> + IdGenerator,
     ) -> io::Result<(TempTag, u64)> {
-        self.inner.import_file(data, mode, format, progress).await
+        self.inner.import_file(path, mode, format, tell).await
     }
 
     async fn import_bytes(&self, bytes: Bytes, format: BlobFormat) -> io::Result<TempTag> {
