@@ -119,12 +119,12 @@ impl Store for TestStore {
 
     async fn import_file(
         &self,
-        path: PathBuf,
-        mode: ImportMode,
+        file: PathBuf,
+        how: ImportMode,
         format: BlobFormat,
         tell: impl ProgressSender<Msg = ImportProgress> + IdGenerator,
     ) -> io::Result<(TempTag, u64)> {
-        self.inner.import_file(path, mode, format, tell).await
+        self.inner.import_file(file, how, format, tell).await
     }
 
     async fn import_bytes(&self, bytes: Bytes, format: BlobFormat) -> io::Result<TempTag> {
