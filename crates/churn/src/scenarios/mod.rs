@@ -2,6 +2,7 @@
 
 pub mod canary;
 mod driver_lost;
+mod blob_downloads;
 mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
@@ -48,6 +49,7 @@ pub const SCENARIOS: &[Scenario] = &[
     sync_frames::SCENARIO,
     store_growth::SCENARIO,
     store_limits::SCENARIO,
+    blob_downloads::SCENARIO,
 ];
 
 /// What a scenario does, what stands in its way, and how to run it.
