@@ -7,7 +7,10 @@
 use std::{
     collections::BTreeMap,
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError,
+    },
 };
 
 use tracing::debug;
@@ -32,18 +35,10 @@ impl Endpoint {
     ///
     /// The endpoint does so by itself as further Initials arrive. Calling this when
     /// [`poll_timeout`](Self::poll_timeout) says frees their memory even if none does.
+    #[inline]
     pub fn handle_timeout(&mut self, now: Instant) {
-        for id in self.incoming.dropped.take() {
-            self.remove_incoming(id);
-        }
-        while let Some((&id, attempt)) = self.incoming.attempts.first_key_value() {
-            match self.incoming.expiry(attempt) {
-                Some(expiry) if expiry <= now => {
-                    debug!("forgetting a connection attempt that nobody answered");
-                    self.remove_incoming(id);
-                }
-                _ => break,
-            }
+        if self.incoming.is_due(now) {
+            self.forget_due(now);
         }
     }
 
@@ -58,6 +53,23 @@ impl Endpoint {
             && self.incoming.attempts.contains_key(&incoming.ticket.id)
     }
 
+    #[cold]
+    fn forget_due(&mut self, now: Instant) {
+        for id in self.incoming.dropped.take() {
+            self.remove_incoming(id);
+        }
+        while let Some((&id, attempt)) = self.incoming.attempts.first_key_value() {
+            match self.incoming.expiry(attempt) {
+                Some(expiry) if expiry <= now => {
+                    debug!("forgetting a connection attempt that nobody answered");
+                    self.remove_incoming(id);
+                }
+                _ => break,
+            }
+        }
+        self.incoming.next_expiry = self.poll_timeout();
+    }
+
     /// Where to deliver a datagram
     ///
     /// An attempt that nobody can accept any more is no destination, so that a retransmitted
@@ -69,11 +81,11 @@ impl Endpoint {
         datagram: &PartialDecode,
     ) -> Option<RouteDatagramTo> {
         let route = self.index.get(addresses, datagram)?;
-        if route.attempt().is_none() {
+        let Some(id) = route.attempt() else {
             return Some(route);
-        }
+        };
         self.handle_timeout(now);
-        self.index.get(addresses, datagram)
+        self.incoming.attempts.contains_key(&id).then_some(route)
     }
 
     /// Start to wait for the application's answer to a first packet
@@ -86,16 +98,15 @@ impl Endpoint {
         let table = &mut self.incoming;
         let id = table.next_id;
         table.next_id += 1;
-        table.attempts.insert(
-            id,
-            Attempt {
-                received_at,
-                dst_cid,
-                server_config,
-                datagrams: Vec::new(),
-                total_bytes: 0,
-            },
-        );
+        let attempt = Attempt {
+            received_at,
+            dst_cid,
+            server_config,
+            datagrams: Vec::new(),
+            total_bytes: 0,
+        };
+        table.next_expiry = table.next_expiry.or(table.expiry(&attempt));
+        table.attempts.insert(id, attempt);
         let ticket = IncomingTicket {
             id,
             answered: false,
@@ -158,6 +169,7 @@ impl Endpoint {
         let IncomingTable {
             attempts,
             total_bytes,
+            next_expiry,
             ..
         } = &self.incoming;
         let routes = &self.index.connection_ids_initial;
@@ -174,6 +186,9 @@ impl Endpoint {
         routed.sort_unstable();
         let with_cid = attempts.iter().filter(|(_, x)| !x.dst_cid.is_empty());
         assert!(routed.iter().eq(with_cid.map(|(id, _)| id)));
+
+        let oldest = self.poll_timeout();
+        assert!(oldest.is_none() || next_expiry.is_some() && *next_expiry <= oldest);
     }
 }
 
@@ -206,6 +221,8 @@ pub(super) struct IncomingTable {
     total_bytes: u64,
     /// That of the latest server configuration, for all attempts, so that they expire in order
     timeout: Option<Duration>,
+    /// No later than the first attempt expires, so that each Initial need not look for that
+    next_expiry: Option<Instant>,
     dropped: Arc<DroppedTickets>,
 }
 
@@ -216,6 +233,7 @@ impl IncomingTable {
             next_id: 0,
             total_bytes: 0,
             timeout: server_config.and_then(|config| config.incoming_timeout),
+            next_expiry: None,
             dropped: Arc::default(),
         }
     }
@@ -224,6 +242,8 @@ impl IncomingTable {
     pub(super) fn reconfigure(&mut self, server_config: Option<&ServerConfig>) {
         if let Some(config) = server_config {
             self.timeout = config.incoming_timeout;
+            let oldest = self.attempts.values().next();
+            self.next_expiry = oldest.and_then(|attempt| self.expiry(attempt));
         }
     }
 
@@ -237,6 +257,11 @@ impl IncomingTable {
 
     fn expiry(&self, attempt: &Attempt) -> Option<Instant> {
         attempt.received_at.checked_add(self.timeout?)
+    }
+
+    /// Whether there may be an attempt to forget
+    fn is_due(&self, now: Instant) -> bool {
+        self.dropped.any() || self.next_expiry.is_some_and(|at| at <= now)
     }
 
     fn issued(&self, ticket: &IncomingTicket) -> bool {
@@ -280,17 +305,28 @@ impl Drop for IncomingTicket {
 
 /// Ids of attempts whose `Incoming` was dropped, at most one for each, until the endpoint looks
 #[derive(Default)]
-struct DroppedTickets(Mutex<Vec<u64>>);
+struct DroppedTickets {
+    ids: Mutex<Vec<u64>>,
+    /// Whether there are any, to be asked without the lock
+    any: AtomicBool,
+}
 
 impl DroppedTickets {
     fn push(&self, id: u64) {
         // A list of numbers is whole whatever happened to who held it, and a drop must not panic.
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         ids.push(id);
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    fn any(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> Vec<u64> {
-        mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        self.any.store(false, Ordering::Relaxed);
+        mem::take(&mut ids)
     }
 }
 
@@ -303,10 +339,10 @@ mod tests {
         let dropped = Arc::new(DroppedTickets::default());
         let held = dropped.clone();
         let poisoned = std::thread::spawn(move || {
-            let _ids = held.0.lock();
+            let _ids = held.ids.lock();
             panic!("poisons the lock, as this test wants");
         });
-        assert!(poisoned.join().is_err() && dropped.0.is_poisoned());
+        assert!(poisoned.join().is_err() && dropped.ids.is_poisoned());
         drop(IncomingTicket {
             id: 7,
             answered: false,

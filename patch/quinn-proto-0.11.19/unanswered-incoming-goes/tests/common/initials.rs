@@ -1,6 +1,9 @@
 //! First packets from nobody: they start connection attempts, and cost next to nothing to make
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    time::Instant,
+};
 
 use super::proto::{DatagramEvent, Endpoint, Incoming};
 
@@ -25,7 +28,7 @@ pub fn initial(mut fresh: Endpoint, now: Instant, number: u64) -> Vec<u8> {
 }
 
 pub fn remote() -> SocketAddr {
-    "[::1]:4433".parse().unwrap()
+    SocketAddr::from((Ipv6Addr::LOCALHOST, 4433))
 }
 
 /// The same Initial with each value of the two reserved bits, which header protection covers

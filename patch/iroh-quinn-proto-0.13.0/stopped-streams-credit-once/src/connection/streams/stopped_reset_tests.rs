@@ -79,5 +79,5 @@ fn reset(server: &mut StreamsState, number: u64, end: u32) {
         error_code: VarInt::from_u32(0),
         final_offset: VarInt::from_u32(end),
     };
-    server.received_reset(frame).unwrap();
+    let _ = server.received_reset(frame).unwrap();
 }
