@@ -61,6 +61,14 @@ pub enum Error {
     #[error("no scenario `{name}`; expected one of: {known}")]
     UnknownScenario { name: String, known: String },
 
+    /// There is no such process, or none that we may look at.
+    #[error("no process {pid}, or none that we may look at")]
+    NoProcess { pid: i32 },
+
+    /// An address gave no metrics.
+    #[error("cannot read {url}: {what}")]
+    Metrics { url: String, what: String },
+
     /// A plan is none.
     #[error("plan {name}: {what}")]
     Plan { name: String, what: String },

@@ -3,6 +3,7 @@
 //! A figure that the kernel does not give, be it for lack of leave or because the process has just ended, is missing.
 
 use procfs::process::{FDTarget, Process};
+use procfs::{Current, Meminfo};
 
 /// One look at a process.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -14,6 +15,10 @@ pub struct Reading {
     pub threads: Option<u64>,
     /// Processor time that it has used so far, in seconds.
     pub cpu_seconds: Option<f64>,
+    /// When it was started, in the kernel's ticks: two processes that had one id after the other differ in it.
+    pub started: Option<u64>,
+    /// Whether it has ended and only waits for its parent to notice.
+    pub is_zombie: bool,
 }
 
 /// Looks at the process with this id.
@@ -42,7 +47,14 @@ pub fn read(pid: i32) -> Reading {
         cpu_seconds: stat
             .as_ref()
             .map(|stat| (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64),
+        started: stat.as_ref().map(|stat| stat.starttime),
+        is_zombie: stat.as_ref().is_some_and(|stat| stat.state == 'Z'),
     }
+}
+
+/// The memory of the machine, in bytes.
+pub fn memory_bytes() -> Option<u64> {
+    Meminfo::current().ok().map(|memory| memory.mem_total)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attach;
 pub mod build;
 pub mod controls;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod fleet;
 pub mod host;
 pub mod interrupt;
 pub mod kernel;
+pub mod metrics;
 pub mod network;
 pub mod plan;
 pub mod plans;

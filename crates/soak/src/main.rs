@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 use fork::change::claimed_defects;
 use fork::project::Project;
 use fork::verbs::assemble;
+use soak::attach::{Attach, Hourly};
 use soak::build;
 use soak::fleet::{Arrived, Fleet};
 use soak::host::{self, Host};
@@ -22,10 +24,11 @@ use soak::network::Network;
 use soak::plan::{self, Wish};
 use soak::plans::Plan;
 use soak::protocol::Side;
-use soak::record::Record;
+use soak::record::{self, Record};
 use soak::report::summary::Facts;
 use soak::report::{self, Summary, notes, plot, table};
 use soak::run::{self, Run, Workloads};
+use soak::verdict::Trend;
 use soak::workload::Workload;
 
 const AFTER_HELP: &str = "\
@@ -36,7 +39,8 @@ Examples:
   cargo soak --scenario known-peers --seed 7     one scenario, from another seed
   cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
   cargo soak fleet --nodes 3                     nodes of both sides in one network
-  cargo soak --upstream ./before --patched ./after
+  cargo soak attach --pid 4711 --duration 10m    a process that is running already
+  cargo soak run --upstream ./before --patched ./after
                                                  two binaries of your own that write the lines
                                                  which `churn-patched --help` documents
 
@@ -61,7 +65,60 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Compare two workloads: the same as no verb, and the name for two binaries of your own.
+    ///
+    /// `cargo soak run --upstream ./before --patched ./after` runs any two programs that write the lines which
+    /// `churn-patched --help` documents.
+    Run(Args),
+    Attach(AttachArgs),
     Fleet(FleetArgs),
+}
+
+/// Watch a process that is running already: is it flat?
+///
+/// Writes a line of CSV a sample to target/soak/<time>-pid<PID>/samples.csv: timestamp, pid, cpu_percent, mem_percent, rss_mb,
+/// vsz_mb, threads, file_descriptors, sockets, cgroup_memory_mb, and a column for each metric that the address has at the
+/// start. An mb is 2^20 bytes; what could not be read is an empty cell.
+///
+/// Exit codes: 0 flat; 1 resident memory, threads, descriptors or sockets grow by more than their budget an hour; 2 cannot
+/// tell; 130 stopped before --duration.
+#[derive(Debug, clap::Args)]
+struct AttachArgs {
+    /// The process.
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    pid: i32,
+
+    /// Where it answers with OpenMetrics or Prometheus text, over plain http.
+    #[arg(long, value_name = "URL")]
+    metrics: Option<String>,
+
+    /// How long to watch, such as 90s, 10m or 8h [default: until it ends, or Ctrl-C].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+
+    /// From one sample to the next [default: a 120th of --duration, within 1s and 60s; or 10s].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    every: Option<Duration>,
+
+    /// The first stretch, which is not judged [default: a tenth of --duration; or 1m].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    warm_up: Option<Duration>,
+
+    /// How much resident memory may grow in an hour, in units of 2^20 bytes.
+    #[arg(long, value_name = "MB", default_value_t = 1.0)]
+    budget_rss_mb: f64,
+
+    /// How much threads, descriptors and sockets may grow in an hour, each.
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    budget_counts: f64,
+
+    /// Print what was found as JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+
+    /// Where the folder is made [default: target/soak in the checkout, or else here].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 /// Runs nodes of both sides in one network, and says whether everything reaches everybody.
@@ -141,6 +198,8 @@ struct Args {
 fn main() -> ExitCode {
     let Cli { verb, args } = Cli::parse();
     let ended = match verb {
+        Some(Verb::Run(args)) => soak(&args),
+        Some(Verb::Attach(args)) => attach(&args),
         Some(Verb::Fleet(args)) => fleet(&args),
         None => soak(&args),
     };
@@ -153,6 +212,61 @@ fn main() -> ExitCode {
             ExitCode::from(if interrupted { 130 } else { 2 })
         }
     }
+}
+
+/// Watches a process and says whether it grows.
+fn attach(args: &AttachArgs) -> anyhow::Result<u8> {
+    let here = env::current_dir().context("cannot tell the current folder")?;
+    let interrupt = Interrupt::on_signals().context("cannot listen for Ctrl-C")?;
+    let shortest = Duration::from_secs(1);
+    let every = |most: Duration| (most / 120).clamp(shortest, Duration::from_secs(60));
+    let wanted = Attach {
+        pid: args.pid,
+        metrics: args.metrics.clone(),
+        duration: args.duration,
+        every: args
+            .every
+            .or(args.duration.map(every))
+            .unwrap_or(Duration::from_secs(10))
+            .max(Duration::from_millis(10)),
+        warm_up: args
+            .warm_up
+            .or(args.duration.map(|most| most / 10))
+            .unwrap_or(Duration::from_secs(60)),
+        budgets: Hourly {
+            rss_mb: args.budget_rss_mb,
+            counts: args.budget_counts,
+        },
+    };
+    let project = Project::discover(&here);
+    let root = project.as_ref().map_or(&*here, Project::root);
+    let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
+    let (_, dir) = record::folder(&out, SystemTime::now(), &format!("pid{}", args.pid))?;
+    let path = dir.join("samples.csv");
+    let mut csv =
+        File::create_new(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    let (observed, written) =
+        soak::attach::run(&wanted, &mut csv, &interrupt).inspect_err(|_| {
+            // Nothing was seen; an empty folder would only be in the way.
+            let _ = fs::remove_dir_all(&dir);
+        })?;
+    let json = serde_json::to_string_pretty(&observed)? + "\n";
+    let text = if args.json {
+        json.clone()
+    } else {
+        let files = format!("files:  {}\n", from_here(&dir).display());
+        report::attach::attach(&observed) + &files
+    };
+    // A reader that is gone is no reason to fail.
+    let _ = io::stdout().write_all(text.as_bytes());
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(dir.join("summary.json"), json).context("cannot write summary.json")?;
+    Ok(match (observed.ended, observed.verdict) {
+        (_, Trend::Grows) => 1,
+        (soak::attach::Ended::Interrupted, _) if args.duration.is_some() => 130,
+        (_, Trend::Flat) => 0,
+        (_, Trend::CannotTell) => 2,
+    })
 }
 
 /// Builds both sides and runs a fleet of them, where possible in a network with nothing but loopback.

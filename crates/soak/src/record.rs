@@ -29,8 +29,7 @@ impl Record {
     /// # Errors
     /// [`Error::Io`] where it cannot be made.
     pub fn create(parent: &Path, now: SystemTime, seed: u64) -> Result<Self> {
-        fs::create_dir_all(parent).on("cannot make", parent)?;
-        let (id, dir) = make(parent, &format!("{}-seed{seed}", stamp(now)))?;
+        let (id, dir) = folder(parent, now, &format!("seed{seed}"))?;
         let path = dir.join("samples.jsonl");
         let samples = File::create_new(&path).on("cannot make", &path)?;
         Ok(Self {
@@ -110,6 +109,15 @@ impl Record {
     pub fn check(self) -> Result<()> {
         self.failed.map_or(Ok(()), Err)
     }
+}
+
+/// A new folder under `parent`, and its name: the time (UTC) and what was run.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be made.
+pub fn folder(parent: &Path, now: SystemTime, what: &str) -> Result<(String, PathBuf)> {
+    fs::create_dir_all(parent).on("cannot make", parent)?;
+    make(parent, &format!("{}-{what}", stamp(now)))
 }
 
 /// A folder that was not there before.

@@ -1,6 +1,7 @@
 //! What a run leaves and prints: the summary, and from it the table, the notes and the plots. Pure functions over the
 //! result; nothing here measures or decides.
 
+pub mod attach;
 pub mod fleet;
 pub mod notes;
 pub mod plot;

@@ -1,5 +1,6 @@
 //! The whole program against fake workloads: good ones, and every bad one that it must survive.
 
+mod attach;
 mod fakes;
 mod fleet;
 
@@ -56,14 +57,8 @@ fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
     }
     let samples = fs::read_to_string(run.join("samples.jsonl")).unwrap();
     for (start, lines) in [
-        (
-            r#"{"scenario":"learning","side":"upstream","look":1,"#,
-            49,
-        ),
-        (
-            r#"{"scenario":"learning","side":"patched","look":1,"#,
-            49,
-        ),
+        (r#"{"scenario":"learning","side":"upstream","look":1,"#, 49),
+        (r#"{"scenario":"learning","side":"patched","look":1,"#, 49),
         (r#"{"scenario":"pair-1","side":"patched","look":1,"#, 49),
         (r#"{"scenario":"pair-2","side":"patched","look":1,"#, 49),
     ] {
