@@ -69,6 +69,10 @@ pub enum Error {
     #[error("cannot read {url}: {what}")]
     Metrics { url: String, what: String },
 
+    /// An earlier run's summary is none.
+    #[error("{} is no summary of a run: {what}", path.display())]
+    Baseline { path: PathBuf, what: String },
+
     /// A plan is none.
     #[error("plan {name}: {what}")]
     Plan { name: String, what: String },

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attach;
+pub mod baseline;
 pub mod build;
 pub mod controls;
 pub mod error;

@@ -16,6 +16,7 @@ use fork::change::claimed_defects;
 use fork::project::Project;
 use fork::verbs::assemble;
 use soak::attach::{Attach, Hourly};
+use soak::baseline::Baseline;
 use soak::build;
 use soak::fleet::{Arrived, Fleet};
 use soak::host::{self, Host};
@@ -26,7 +27,7 @@ use soak::plans::Plan;
 use soak::protocol::Side;
 use soak::record::{self, Record};
 use soak::report::summary::Facts;
-use soak::report::{self, Summary, notes, plot, table};
+use soak::report::{self, Summary, html, markdown, notes, plot, table};
 use soak::run::{self, Run, Workloads};
 use soak::verdict::Trend;
 use soak::workload::Workload;
@@ -44,8 +45,9 @@ Examples:
                                                  two binaries of your own that write the lines
                                                  which `churn-patched --help` documents
 
-What it leaves: target/soak/<time>-seed<N>/ with samples.jsonl (a line a sample), summary.json,
-growth-<scenario>.svg and what each child wrote to standard error.
+What it leaves: target/soak/<time>-seed<N>/ with report.html (everything, in one page), summary.md (for a
+pull request), summary.json, samples.jsonl (a line a sample), growth-<scenario>.svg and what each child
+wrote to standard error.
 
 Exit codes: 0 every scenario whose defects the changes claim fixed is flat; 1 one of them grows;
 2 cannot tell (also bad use, a failed build, a failed scenario); 130 interrupted. Ctrl-C keeps what
@@ -190,6 +192,10 @@ struct Args {
     #[arg(long, value_name = "BIN", requires = "upstream")]
     patched: Option<PathBuf>,
 
+    /// Compare with an earlier run as well: its folder, or its name in target/soak.
+    #[arg(long, value_name = "RUN")]
+    baseline: Option<PathBuf>,
+
     /// Count this defect as fixed, instead of reading the changes; may be given again.
     #[arg(long = "claim", value_name = "SLUG")]
     claims: Vec<String>,
@@ -333,6 +339,10 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
 
     let root = project.as_ref().map_or(&*here, Project::root);
     let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
+    let baseline = match &args.baseline {
+        Some(run) => Some(Baseline::read(run, &out)?),
+        None => None,
+    };
     let mut record = Record::create(&out, SystemTime::now(), wish.seed)?;
     let host = Host::here(workloads.patched.network);
     let began = Instant::now();
@@ -350,6 +360,7 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         digests,
         claimed,
         took: began.elapsed(),
+        baseline,
     };
     let summary = Summary::new(&run, facts);
     let json = serde_json::to_string_pretty(&summary)? + "\n";
@@ -452,6 +463,9 @@ fn print(args: &Args, summary: &Summary, json: &str, record: &Record) {
         for note in notes::notes(summary) {
             text.push_str(&format!("  {note}\n"));
         }
+        for line in notes::baseline(summary) {
+            text.push_str(&format!("  {line}\n"));
+        }
         text.push('\n');
         for control in notes::controls(summary) {
             text.push_str(&format!("  control: {control}\n"));
@@ -476,12 +490,16 @@ fn from_here(path: &Path) -> &Path {
 /// Leaves summary and plots beside the samples.
 fn leave(record: Record, run: &Run, summary: &Summary, json: &str) -> soak::Result<()> {
     record.file("summary.json", json)?;
+    record.file("summary.md", &markdown::markdown(summary))?;
+    let mut plots = Vec::new();
     let caption = format!("cargo soak · seed {} · {}", summary.seed, summary.started);
     for (row, measured) in summary.scenarios.iter().zip(&run.measured) {
         let samples = [Side::Upstream, Side::Patched]
             .map(|side| measured.of(side).map_or(&[][..], |ran| &ran.samples));
         let svg = plot::svg(row, samples, &caption)?;
         record.file(&format!("growth-{}.svg", row.name), &svg)?;
+        plots.push(svg);
     }
+    record.file("report.html", &html::html(summary, &plots))?;
     record.check()
 }

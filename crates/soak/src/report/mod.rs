@@ -3,6 +3,8 @@
 
 pub mod attach;
 pub mod fleet;
+pub mod html;
+pub mod markdown;
 pub mod notes;
 pub mod plot;
 pub mod spark;

@@ -2,6 +2,7 @@
 
 use super::summary::{CanarySummary, ControlsSummary, ScenarioSummary, SideSummary, Summary};
 use super::units;
+use crate::baseline::Change;
 use crate::controls::Control;
 use crate::figures::HEAP;
 use crate::protocol::Side;
@@ -75,6 +76,40 @@ fn span(growth: &Growth) -> String {
         units::bytes(growth.lower),
         units::bytes(growth.upper)
     )
+}
+
+/// A line for each scenario whose patched side has changed since the baseline, and one for the rest.
+pub fn baseline(summary: &Summary) -> Vec<String> {
+    let Some(baseline) = &summary.baseline else {
+        return Vec::new();
+    };
+    let (same, other): (Vec<_>, Vec<_>) = baseline
+        .scenarios
+        .iter()
+        .partition(|compared| compared.change == Change::None);
+    let mut lines: Vec<_> = other
+        .into_iter()
+        .map(|compared| {
+            let how = match compared.change {
+                Change::More => "more",
+                Change::Less | Change::None => "less",
+            };
+            format!(
+                "{} grows {how} than in {} on the patched side: {} an event then, {} now",
+                compared.scenario,
+                baseline.run,
+                span(&compared.before),
+                span(&compared.now)
+            )
+        })
+        .collect();
+    lines.push(format!(
+        "{} of {} scenarios as in {}",
+        same.len(),
+        summary.scenarios.len(),
+        baseline.run
+    ));
+    lines
 }
 
 /// What the run as a whole says, in one line.

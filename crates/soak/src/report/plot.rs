@@ -95,6 +95,9 @@ fn draw(svg: &mut String, row: &ScenarioSummary, samples: [&[Sample]; 2], captio
         if let Some(last) = points.last() {
             ends.push((chart.backend_coord(last), colour, side));
         }
+        if let Some(band) = band(row, side, &points, ceiling, size) {
+            chart.draw_series([Polygon::new(band, colour.mix(0.18))])?;
+        }
         chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
     }
     labels(&area, row, ends)?;
@@ -143,6 +146,41 @@ fn growth(side: Option<&SideSummary>) -> String {
         Some((_, Some(growth))) => format!("{} per event", units::bytes(growth.per_event)),
         Some((_, None)) | None => "growth not known".into(),
     }
+}
+
+/// Where the line lies by the interval of its slope, after the warm-up: turned about its middle. `size`: how many bytes the
+/// plot's unit is.
+fn band(
+    row: &ScenarioSummary,
+    side: Side,
+    points: &[(u64, f64)],
+    ceiling: f64,
+    size: f64,
+) -> Option<Vec<(u64, f64)>> {
+    let side = row.of(side)?;
+    let growth = side.heap_growth?;
+    let warm = side.warmup_events?;
+    let settled = || points.iter().filter(|(at, _)| *at >= warm);
+    let (first, last) = (settled().next()?.0, settled().last()?.0);
+    let middle = (first + last) as f64 / 2.0;
+    let slope = growth.per_event / size;
+    let mut heights: Vec<_> = settled()
+        .map(|(at, figure)| figure - slope * (*at as f64 - middle))
+        .collect();
+    heights.sort_by(f64::total_cmp);
+    let height = heights[heights.len() / 2];
+    let at = |events: u64, slope: f64| {
+        let figure = height + slope / size * (events as f64 - middle);
+        (events, figure.clamp(0.0, ceiling))
+    };
+    Some(vec![
+        at(first, growth.lower),
+        at(middle as u64, growth.lower),
+        at(last, growth.lower),
+        at(last, growth.upper),
+        at(middle as u64, growth.upper),
+        at(first, growth.upper),
+    ])
 }
 
 /// Where the growth begins to be taken on either side, if that is within the plot.

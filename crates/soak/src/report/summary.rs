@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::spark;
+use crate::baseline::{Baseline, Compared};
 use crate::controls::{self, Canary, Control};
 use crate::figures::{HEAP, Series};
 use crate::host::Host;
@@ -42,6 +43,15 @@ pub struct Summary {
     pub patched: Build,
     pub controls: ControlsSummary,
     pub scenarios: Vec<ScenarioSummary>,
+    /// Beside an earlier run, where one was named.
+    pub baseline: Option<BaselineSummary>,
+}
+
+/// How the patched side has changed since an earlier run.
+#[derive(Debug, Clone, Serialize)]
+pub struct BaselineSummary {
+    pub run: String,
+    pub scenarios: Vec<Compared>,
 }
 
 /// Whether the instrument could be trusted in this run.
@@ -190,6 +200,7 @@ pub struct Facts {
     /// The defects that changes claim fixed.
     pub claimed: BTreeSet<String>,
     pub took: Duration,
+    pub baseline: Option<Baseline>,
 }
 
 impl Summary {
@@ -202,6 +213,16 @@ impl Summary {
             .collect();
         let verdicts: Vec<_> = scenarios.iter().map(|scenario| scenario.verdict).collect();
         let controls = ControlsSummary::new(&run.controls);
+        let baseline = facts.baseline.map(|baseline| BaselineSummary {
+            scenarios: scenarios
+                .iter()
+                .filter_map(|row| {
+                    let now = row.patched.as_ref().and_then(|side| side.heap_growth);
+                    baseline.compare(&row.name, now)
+                })
+                .collect(),
+            run: baseline.run,
+        });
         let build = |side, sha256| Build {
             sha256,
             versions: versions(run, side),
@@ -222,6 +243,7 @@ impl Summary {
             patched: build(Side::Patched, facts.digests.1),
             controls,
             scenarios,
+            baseline,
         }
     }
 }

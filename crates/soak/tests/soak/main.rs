@@ -77,6 +77,28 @@ fn a_leak_that_the_patched_side_does_not_have_is_shown_fixed() {
     ] {
         assert!(svg.contains(text), "{text} is not in {svg}");
     }
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    for text in [
+        "<!DOCTYPE html>",
+        "fixed: flat",
+        "Result: every scenario whose defects",
+        "</svg>",
+        "the workload has no canary",
+        "cargo soak --quick --seed 7",
+        "every figure, per event",
+        "resident_bytes",
+    ] {
+        assert!(page.contains(text), "{text} is not in {page}");
+    }
+    assert!(
+        !page.contains("src=") && !page.contains("@import"),
+        "it needs nothing else"
+    );
+    let comment = fs::read_to_string(run.join("summary.md")).unwrap();
+    assert!(
+        comment.contains("| learning | 4,800 | 2.05 KiB | 0 B | 2.05 KiB | fixed: flat |"),
+        "{comment}"
+    );
     for colour in ["#D55E00", "#1B84C7"] {
         let lines = svg
             .lines()
@@ -442,6 +464,34 @@ fn a_plan_in_a_file_says_which_scenarios_and_how_large() {
     assert_eq!(rows[0]["events"], 9600);
     assert_eq!(rows[0]["patched"]["samples"], 91);
     assert_eq!(rows[0]["verdict"], "not-shown");
+}
+
+#[test]
+fn an_earlier_run_stands_beside_this_one() {
+    let bench = Bench::new();
+    let sides = bench.write_both([LEAK, FLAT].map(|body| Fake::of(&[("a", body)])));
+    bench.run(&sides[0], &sides[1], &["--claim", "a-defect"]);
+    let before = bench.only_run();
+    let name = before.file_name().unwrap().to_str().unwrap();
+    let worse = bench.write("worse", &Fake::of(&[("a", "hello; measure 5; finish")]));
+    let done = bench.run(
+        &sides[0],
+        &worse,
+        &["--claim", "a-defect", "--baseline", name],
+    );
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let said = format!(
+        "a grows more than in {name} on the patched side: 0 B to 0 B an event then, 5.0 B to 5.0 B now"
+    );
+    assert!(done.stdout.contains(&said), "{}", done.stdout);
+    let done = bench.run(&sides[0], &sides[1], &["--baseline", "no-such-run"]);
+    assert_eq!(done.code, 2);
+    assert!(
+        done.stderr
+            .starts_with("error: cannot read the baseline no-such-run"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]
