@@ -139,6 +139,12 @@ impl Bench {
         git.join("rebase-merge").is_dir() || git.join("rebase-apply").is_dir()
     }
 
+    /// Whether the changes stand on the old release still: nobody has begun, or somebody took it back.
+    pub fn is_where_it_was(&self) -> Result<bool> {
+        let old = self.repo.git(["rev-list", &format!("HEAD..{OLD}")])?;
+        Ok(old.is_empty() && !self.is_unfinished())
+    }
+
     /// The change that the rebase waits at, and the files that conflict.
     pub fn stopped_at(&self) -> Result<(String, Vec<String>)> {
         let message = self

@@ -102,6 +102,10 @@ impl Job {
 
     fn resume(&self) -> Result<Bench> {
         let bench = self.bench();
+        if bench.is_where_it_was()? {
+            bench.rebase()?;
+            return Ok(bench);
+        }
         let edits = bench.repo.git(["status", "--porcelain"])?;
         if !bench.is_unfinished() && !edits.is_empty() {
             return Err(Error::Check(format!(

@@ -156,6 +156,15 @@ fn a_change_that_was_skipped_is_named() {
 }
 
 #[test]
+fn a_rebase_that_git_took_back_is_begun_again() {
+    let fixture = fixture(&BOOK.replace(LENGTH, "        self.entries.len() + 1"));
+    let says = ["stopped at says-three", "conflicts in src/book.rs"];
+    fixture.fork(&["rebase", "toy", "1.3.0"]).refused(1, &says);
+    fixture.git(&format!("target/fork/rebase/{NEW}"), &["rebase", "--abort"]);
+    fixture.fork(&["rebase", "toy", "1.3.0"]).refused(1, &says);
+}
+
+#[test]
 fn abandoning_leaves_nothing() {
     let fixture = fixture(&BOOK.replace(LENGTH, "        self.entries.len() + 1"));
     let patch = everything(&fixture.path("patch"));
