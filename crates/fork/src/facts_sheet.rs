@@ -107,29 +107,30 @@ sender's name there. Newer commits: `git am --3way`.
     }
 
     fn figures(&self, change: &Change) -> String {
-        let mut text = String::new();
-        let mine = self.measured.iter().filter(|measured| {
-            let of_change = |defect| change.facts.defects.contains(defect);
-            measured.defects.iter().any(of_change)
-        });
-        for measured in mine {
+        let of_change = |measured: &&Measured| {
+            let mut defects = measured.defects.iter();
+            defects.any(|defect| change.facts.defects.contains(defect))
+        };
+        let mine: Vec<&Measured> = self.measured.iter().filter(of_change).collect();
+        if mine.is_empty() {
+            return String::new();
+        }
+        let mut text = "**Measured** by `cargo soak`: growth of live heap an event, with every crate as published and with every \
+                        crate patched.\n\n| scenario | an event is | untouched | patched | verdict | begun |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+        for measured in &mine {
+            let (untouched, patched) = (bytes(measured.untouched), bytes(measured.patched));
             let _ = writeln!(
                 text,
-                "- scenario {} (an event is: {}), whole series: live heap grows by {} an event without, {} with; {}; \
-                 measured {}, again by `{}`",
-                measured.scenario,
-                measured.event,
-                bytes(measured.untouched),
-                bytes(measured.patched),
-                measured.verdict,
-                measured.started,
-                measured.replay
+                "| {} | {} | {untouched} | {patched} | {} | {} |",
+                measured.scenario, measured.event, measured.verdict, measured.started
             );
         }
-        match text.is_empty() {
-            true => text,
-            false => format!("**Measured** (`cargo soak`):\n\n{text}\n"),
-        }
+        let mut runs: Vec<&str> = mine.iter().map(|measured| &*measured.replay).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        let _ = writeln!(text, "\nAgain by `{}`.\n", runs.join("`, `"));
+        text
     }
 
     /// New source files without the line that the project wants at the top of each.

@@ -198,7 +198,8 @@ fn the_sheet_says_where_what_why_and_how_much() {
         "(`book-grows`): It keeps all.",
         "- `a_book_stays_bounded` in tests/bounded.rs",
         "cargo test -p toy --test bounded",
-        "grows by 1024 bytes an event without, 7 bytes with; fixed; measured 2026-01-02, again by `cargo soak --seed 2`",
+        "| adds | an entry | 1024 bytes | 7 bytes | fixed | 2026-01-02 |",
+        "Again by `cargo soak --seed 2`.",
         "**Lines:** 13 in new files, 2 added to what is there, 1 taken away.",
     ] {
         assert!(sheet.contains(what), "{what:?} is not in {sheet}");
