@@ -29,7 +29,7 @@
 //!
 //! Everything here must run on a tokio runtime with time and I/O enabled.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod collect;

@@ -152,15 +152,16 @@ impl fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// Watches a node. A handle of it is held until it has ended.
+    /// Watches a node, and has it keep less when memory runs out. A handle of it is held until it has ended.
     #[cfg(feature = "p2panda")]
     #[must_use]
     pub fn network<T>(mut self, network: &p2panda_net::Network<T>) -> Self
     where
         T: p2panda_sync::TopicQuery + p2panda_net::TopicId + 'static,
     {
-        self.sources.push(sources::network::source(network.clone()));
-        self
+        let held = sources::network::Held::new(network.clone());
+        self.sources.push(sources::network::source(held.clone()));
+        self.relief("network", move || held.clone().shrink())
     }
 
     /// Watches a memory store.
@@ -195,12 +196,14 @@ impl Builder {
         self
     }
 
-    /// Watches jemalloc. For programs that allocate with it.
+    /// Watches jemalloc, and has it give back unused pages when memory runs out. For programs that allocate with it.
+    ///
+    /// To be asked for last, so that pages go back which other reliefs have freed.
     #[cfg(feature = "jemalloc")]
     #[must_use]
     pub fn jemalloc(mut self) -> Self {
         self.sources.push(sources::jemalloc::source());
-        self
+        self.relief("jemalloc", || async { sources::jemalloc::purge() })
     }
 
     /// Watches a table of callers that wait for a reply, and tells of it under this name.

@@ -1,5 +1,8 @@
 //! Figures of jemalloc, for a program that allocates with it.
 
+use std::ffi::CStr;
+use std::ptr;
+
 use tikv_jemalloc_ctl::{epoch, stats};
 
 use super::{Source, SourceError, metrics};
@@ -18,6 +21,22 @@ pub(crate) fn source() -> Source {
         Ok(read(TABLE, &figures))
     })
 }
+
+/// Gives unused pages back to the system. What it cannot give back stays.
+#[allow(unsafe_code)] // The control library has no call for it.
+pub(crate) fn purge() {
+    let (nothing, none) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the name ends in a zero byte, and the control neither reads nor writes a value.
+    let code = unsafe {
+        tikv_jemalloc_sys::mallctl(ALL_ARENAS.as_ptr(), nothing, none, ptr::null_mut(), 0)
+    };
+    if code != 0 {
+        tracing::warn!("jemalloc could not be purged: error {code}");
+    }
+}
+
+/// 4096 stands for all arenas.
+const ALL_ARENAS: &CStr = c"arena.4096.purge";
 
 fn figures() -> tikv_jemalloc_ctl::Result<Figures> {
     epoch::advance()?;

@@ -1,28 +1,77 @@
 //! Figures of a p2panda node.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use p2panda_net::{Network, NetworkStats, TopicId};
 use p2panda_sync::TopicQuery;
+use tracing::debug;
 
-use super::{Source, SourceError, metrics};
+use super::{Source, SourceError, Told, metrics};
 use crate::metric::{Column, read};
 
-/// A node. It is held until it has ended, and then let go of.
-pub(crate) fn source<T>(network: Network<T>) -> Source
+/// A node, which is held until it has ended.
+#[derive(Debug)]
+pub(crate) struct Held<T>(Arc<Mutex<Option<Network<T>>>>);
+
+impl<T> Held<T>
 where
     T: TopicQuery + TopicId + 'static,
 {
-    Source::new("network", metrics(TABLE), move || {
-        let network = network.clone();
-        async move {
-            match network.stats().await {
-                Ok(stats) => Ok(read(TABLE, &stats)),
-                Err(error) => Err(match network.ended() {
-                    Some(ended) => SourceError::Ended(ended.to_string()),
-                    None => SourceError::Failed(error.to_string()),
-                }),
-            }
+    pub fn new(network: Network<T>) -> Self {
+        Self(Arc::new(Mutex::new(Some(network))))
+    }
+
+    fn get(&self) -> Option<Network<T>> {
+        self.lock().clone()
+    }
+
+    fn let_go(&self) {
+        // Dropped after the lock.
+        let _ended = self.lock().take();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Network<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the node keep less. One that has ended keeps nothing that could go.
+    pub async fn shrink(self) {
+        if let Some(network) = self.get()
+            && let Err(error) = network.shrink().await
+        {
+            debug!("the node did not shrink: {error}");
         }
-    })
+    }
+
+    async fn told(self) -> Told {
+        let Some(network) = self.get() else {
+            return Err(SourceError::Ended("it was let go of".into()));
+        };
+        let error = match network.stats().await {
+            Ok(stats) => return Ok(read(TABLE, &stats)),
+            Err(error) => error,
+        };
+        Err(match network.ended() {
+            Some(ended) => {
+                self.let_go();
+                SourceError::Ended(ended.to_string())
+            }
+            None => SourceError::Failed(error.to_string()),
+        })
+    }
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+pub(crate) fn source<T>(held: Held<T>) -> Source
+where
+    T: TopicQuery + TopicId + 'static,
+{
+    Source::new("network", metrics(TABLE), move || held.clone().told())
 }
 
 type Net = Column<NetworkStats>;
@@ -114,6 +163,12 @@ pub(crate) static TABLE: &[Net] = &[
         "streams.active",
         "Subscriptions that have not ended.",
         |s| s.streams.streams as f64,
+    )
+    .limit(|s| Some(s.streams.streams_max as f64)),
+    Net::counter(
+        "streams.refused",
+        "Subscriptions refused because there were as many as may be.",
+        |s| s.streams.refused as f64,
     ),
     Net::gauge("streams.topics", "Topics that are subscribed to.", |s| {
         s.streams.topics as f64
@@ -273,7 +328,100 @@ pub(crate) static TABLE: &[Net] = &[
         "Pairs dropped because none could make room.",
         |s| s.sync.refused_scopes as f64,
     ),
+    Net::gauge(
+        "gossip.overlays",
+        "Overlays that the node is in or wants to be in.",
+        |s| s.gossip.overlays as f64,
+    ),
+    Net::gauge(
+        "gossip.neighbours",
+        "Neighbours, once for each overlay.",
+        |s| s.gossip.neighbours as f64,
+    ),
+    Net::gauge(
+        "gossip.passive_peers",
+        "Peers that could become neighbours, once for each overlay.",
+        |s| s.gossip.passive_peers as f64,
+    ),
+    Net::gauge(
+        "gossip.peer_data_bytes",
+        "Bytes of what these peers told about themselves.",
+        |s| s.gossip.peer_data_bytes as f64,
+    ),
+    Net::gauge(
+        "gossip.message_ids",
+        "Ids of received messages, by which one is told that comes again.",
+        |s| s.gossip.message_ids as f64,
+    )
+    .limit(|s| each_overlay(s, s.gossip.message_ids_max)),
+    Net::gauge(
+        "gossip.payloads",
+        "Messages that are kept for neighbours that missed them.",
+        |s| s.gossip.payloads as f64,
+    ),
+    Net::gauge("gossip.payload_bytes", "Bytes of these messages.", |s| {
+        s.gossip.payload_bytes as f64
+    })
+    .limit(|s| each_overlay(s, s.gossip.payload_bytes_max)),
+    Net::gauge(
+        "gossip.missing_messages",
+        "Messages that were announced and have not come yet.",
+        |s| s.gossip.missing_messages as f64,
+    ),
+    Net::gauge(
+        "gossip.queued_announcements",
+        "Announcements that wait to be sent.",
+        |s| s.gossip.queued_announcements as f64,
+    ),
+    Net::gauge(
+        "gossip.connected_peers",
+        "Peers with a gossip connection: agrees with the connections, but while one replaces another.",
+        |s| s.gossip.connected_peers as f64,
+    ),
+    Net::gauge("gossip.connections", "Gossip connections.", |s| {
+        s.gossip.connections as f64
+    }),
+    Net::gauge(
+        "gossip.queued_messages",
+        "Messages that wait to be sent on gossip connections.",
+        |s| s.gossip.queued_messages as f64,
+    ),
+    Net::gauge(
+        "gossip.dials",
+        "Peers that gossip dials, wants to dial, or waits a while to dial again.",
+        |s| s.gossip.dials as f64,
+    )
+    .limit(|s| Some(s.gossip.dials_max as f64)),
+    Net::gauge(
+        "gossip.pending_messages",
+        "Messages that wait for one of these peers to be connected.",
+        |s| s.gossip.pending_messages as f64,
+    ),
+    Net::gauge("gossip.pending_bytes", "Bytes of these messages.", |s| {
+        s.gossip.pending_bytes as f64
+    }),
+    Net::gauge("queues.engine", "Messages that wait for the engine.", |s| {
+        s.queues.engine as f64
+    })
+    .limit(|s| Some(s.queues.engine_max as f64)),
+    Net::gauge(
+        "queues.gossip",
+        "Messages that wait for the gossip actor.",
+        |s| s.queues.gossip as f64,
+    )
+    .limit(|s| Some(s.queues.gossip_max as f64)),
+    Net::gauge(
+        "queues.sync",
+        "Messages that wait for the sync actor.",
+        |s| s.queues.sync as f64,
+    )
+    .limit(|s| (s.queues.sync_max > 0).then_some(s.queues.sync_max as f64)),
 ];
+
+fn each_overlay(stats: &NetworkStats, of_one: usize) -> Option<f64> {
+    let overlays = stats.gossip.overlays;
+    (overlays > 0).then_some(overlays as f64 * of_one as f64)
+}
 
 fn each_stream(stats: &NetworkStats, of_one: usize) -> Option<f64> {
     let streams = stats.delivery.stalled_streams;
