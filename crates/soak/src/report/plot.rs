@@ -161,7 +161,7 @@ fn band(
     let growth = side.heap_growth?;
     let warm = side.warmup_events?;
     let settled = || points.iter().filter(|(at, _)| *at >= warm);
-    let (first, last) = (settled().next()?.0, settled().last()?.0);
+    let (first, last) = (settled().next()?.0, settled().next_back()?.0);
     let middle = (first + last) as f64 / 2.0;
     let slope = growth.per_event / size;
     let mut heights: Vec<_> = settled()
