@@ -315,6 +315,27 @@ pub(crate) static TABLE: &[Net] = &[
         "Sync sessions that this node has begun.",
         |s| s.sync.initiated as f64,
     ),
+    Net::gauge(
+        "sync.accepted",
+        "Sync sessions that peers have begun.",
+        |s| s.sync.accepted as f64,
+    )
+    .limit(|s| (s.sync.accepted_max > 0).then_some(s.sync.accepted_max as f64)),
+    Net::gauge(
+        "sync.stalled_sessions",
+        "Sync sessions that wait for the application to read.",
+        |s| s.sync.stalled_sessions as f64,
+    ),
+    Net::counter(
+        "sync.refused_sessions",
+        "Sync sessions of peers refused because there were as many as may be.",
+        |s| s.sync.refused_sessions as f64,
+    ),
+    Net::counter(
+        "sync.overdue_sessions",
+        "Sync sessions of peers that were cut off because they took too long.",
+        |s| s.sync.overdue_sessions as f64,
+    ),
     Net::counter(
         "sync.expired_scopes",
         "Pairs forgotten some time after their last attempt had failed.",
