@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+/// Stands behind a trait's method that need not be implemented.
+pub const PROVIDED: &str = "{ .. }";
+
 /// Two lists, held against each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
@@ -21,7 +24,10 @@ pub struct Comparison {
 /// Holds them against each other. Impls, and the methods of what is derived, count where they go and are not listed where
 /// they come: nobody calls them by name.
 pub fn compare(before: &[String], after: &[String]) -> Comparison {
-    let set = |lines: &[String]| -> BTreeSet<String> { lines.iter().cloned().collect() };
+    let set = |lines: &[String]| -> BTreeSet<String> {
+        let seen = lines.iter().filter(|line| !is_destructor(line));
+        seen.map(|line| plain(line)).collect()
+    };
     let (old, now) = (set(before), set(after));
     let mut new: Vec<String> = now.difference(&old).cloned().collect();
     new.retain(|line| line.contains("pub ") && !is_derived(line));
@@ -65,6 +71,39 @@ fn is_implied(line: &str, now: &BTreeSet<String>) -> bool {
     INTERNAL.iter().any(|internal| line.contains(internal)) || now.iter().any(weaker)
 }
 
+/// The type and the name of the function that a line is about, as `Type::function`.
+pub fn method_of(line: &str) -> Option<&str> {
+    let (_, rest) = line.strip_prefix("pub ")?.split_once("fn ")?;
+    let path = path_of(rest);
+    let mut from_the_end = path.rmatch_indices("::");
+    match (from_the_end.next(), from_the_end.next()) {
+        (Some(_), Some((at, _))) => Some(&path[at + 2..]),
+        (Some(_), None) => Some(path),
+        _ => None,
+    }
+}
+
+/// Nobody calls a destructor by name, or asks for one.
+fn is_destructor(line: &str) -> bool {
+    line.contains("core::ops::drop::Drop for ") || line.ends_with("::drop(&mut self)")
+}
+
+/// A tuple whose fields are all private can neither be made nor taken apart, as a struct without public fields.
+fn plain(line: &str) -> String {
+    match line.split_once('(') {
+        Some((head, fields))
+            if line.starts_with("pub struct ")
+                && fields
+                    .trim_end_matches(')')
+                    .split(", ")
+                    .all(|field| field == "_") =>
+        {
+            head.to_owned()
+        }
+        _ => line.to_owned(),
+    }
+}
+
 fn is_derived(line: &str) -> bool {
     let methods = [
         "::clone(&self) ->",
@@ -102,7 +141,7 @@ fn is_hazard(line: &str, old: &BTreeSet<String>) -> bool {
             .any(|item| item.starts_with(&format!("pub {parent}::")))
     };
     if is_method {
-        was("trait")
+        was("trait") && !line.ends_with(PROVIDED)
     } else if behind.starts_with(": ") {
         was("struct") && had_members()
     } else {
@@ -175,6 +214,28 @@ mod tests {
     }
 
     #[test]
+    fn what_no_user_can_see_is_not_gone() {
+        let before = [
+            "impl core::ops::drop::Drop for x::S",
+            "pub fn x::S::drop(&mut self)",
+            "pub struct x::G(_)",
+        ];
+        assert_eq!(
+            compared(&before, &["pub struct x::G"]),
+            Comparison::default()
+        );
+        let gone = compared(&["pub struct x::G(_, pub u8)"], &["pub struct x::G"]).gone;
+        assert_eq!(gone.len(), 1);
+    }
+
+    #[test]
+    fn a_method_is_named_with_its_type() {
+        assert_eq!(method_of("pub fn x::T::f<A>(&self)"), Some("T::f"));
+        assert_eq!(method_of("pub async fn T::f()"), Some("T::f"));
+        assert_eq!(method_of("pub struct x::T"), None);
+    }
+
+    #[test]
     fn what_comes_is_told_unless_nobody_calls_it() {
         assert_eq!(
             with("pub fn x::S<T>::g(&self)").new,
@@ -205,6 +266,7 @@ mod tests {
             "pub struct x::New",
             "pub x::New::field: u8",
             "pub const x::LIMIT: u8",
+            "pub fn x::T::provided(&self) { .. }",
         ] {
             assert!(with(fine).hazards.is_empty(), "{fine}");
         }

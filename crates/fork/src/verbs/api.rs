@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
 
 use crate::additive::{self, Comparison};
 use crate::change;
@@ -136,16 +139,18 @@ fn items(
         .all_features(&manifest.features)
         .map_err(Error::Check)?;
     let target = project.root().join("target");
+    // Both sides write to one place, and cargo does not know of the other: what it takes for fresh may be the other side's.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let asked = now.unwrap_or_default().as_nanos();
+    let flags =
+        format!("-Zunstable-options --output-format=json --cap-lints=allow --cfg=asked_{asked}");
     let mut command = nightly_cargo();
     command
         .args(["doc", "--no-deps", "--lib", "--locked", "--quiet", "-p"])
         .arg(package_spec(krate))
         .args(more)
         .arg(features)
-        .env(
-            "RUSTDOCFLAGS",
-            "-Zunstable-options --output-format=json --cap-lints=allow",
-        )
+        .env("RUSTDOCFLAGS", flags)
         .env("CARGO_TARGET_DIR", &target)
         .current_dir(workspace);
     process::output_of(&mut command)?;
@@ -154,7 +159,36 @@ fn items(
         .omit_blanket_impls(true)
         .build()
         .map_err(|error| Error::malformed(&json, error))?;
-    Ok(api.items().map(|item| item.to_string()).collect())
+    let provided = provided(&json)?;
+    let line = |item: &public_api::PublicItem| {
+        let line = item.to_string();
+        let method = additive::method_of(&line).filter(|method| provided.contains(*method));
+        match method {
+            Some(_) => format!("{line} {}", additive::PROVIDED),
+            None => line,
+        }
+    };
+    Ok(api.items().map(line).collect())
+}
+
+/// The methods of traits that need not be implemented, as `Trait::method`: a signature does not tell.
+fn provided(json: &Path) -> Result<BTreeSet<String>> {
+    let text = fs::read(json).on("cannot read", json)?;
+    let krate: Value =
+        serde_json::from_slice(&text).map_err(|error| Error::malformed(json, error))?;
+    let index = krate["index"].as_object();
+    let mut provided = BTreeSet::new();
+    for item in index.into_iter().flat_map(|index| index.values()) {
+        let methods = item["inner"]["trait"]["items"].as_array();
+        for id in methods.into_iter().flatten() {
+            let method = &krate["index"][id.to_string()];
+            if method["inner"]["function"]["has_body"] == true {
+                let name = |item: &Value| item["name"].as_str().unwrap_or_default().to_owned();
+                provided.insert(format!("{}::{}", name(item), name(method)));
+            }
+        }
+    }
+    Ok(provided)
 }
 
 /// What is needed of a manifest.
