@@ -10,16 +10,19 @@ mod idle_node;
 mod incoming_dropped;
 mod incoming_unaccepted;
 mod known_peers;
+mod link_churn;
 mod lonely_bootstrap;
 mod peer_churn;
 mod quic_churn;
 mod resync_connections;
 mod store_growth;
 mod store_limits;
+mod stranger_connects;
 mod sync_churn;
 mod sync_frames;
 mod topic_churn;
 mod weak_handles;
+mod topic_rejoin;
 
 use std::pin::Pin;
 
@@ -50,6 +53,9 @@ pub const SCENARIOS: &[Scenario] = &[
     store_growth::SCENARIO,
     store_limits::SCENARIO,
     blob_downloads::SCENARIO,
+    link_churn::SCENARIO,
+    topic_rejoin::SCENARIO,
+    stranger_connects::SCENARIO,
 ];
 
 /// What a scenario does, what stands in its way, and how to run it.
