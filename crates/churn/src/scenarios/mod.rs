@@ -3,6 +3,7 @@
 pub mod canary;
 mod driver_lost;
 mod blob_downloads;
+mod dead_peers;
 mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
@@ -53,6 +54,7 @@ pub const SCENARIOS: &[Scenario] = &[
     store_growth::SCENARIO,
     store_limits::SCENARIO,
     blob_downloads::SCENARIO,
+    dead_peers::SCENARIO,
     link_churn::SCENARIO,
     topic_rejoin::SCENARIO,
     stranger_connects::SCENARIO,
