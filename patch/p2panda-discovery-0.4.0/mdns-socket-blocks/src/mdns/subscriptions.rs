@@ -364,8 +364,10 @@ mod tests {
 
     #[test]
     fn a_subscriber_that_does_not_read_loses_events_and_others_do_not() {
-        let mut limits = MdnsLimits::default();
-        limits.events_per_subscriber = 10;
+        let limits = MdnsLimits {
+            events_per_subscriber: 10,
+            ..Default::default()
+        };
         let mut subscriptions = Subscriptions::with_limits(limits);
         subscriptions.update_local_address(peer(0));
         let idle = subscriptions.subscribe(service("a"));
