@@ -4,7 +4,8 @@
 //! everything has to reach everybody else, by gossip and by sync.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -25,11 +26,15 @@ const TICK: Duration = Duration::from_millis(50);
 /// How often everybody greets until everybody has heard everybody: an overlay that was just joined still grows.
 const GREETING: Duration = Duration::from_millis(500);
 
+/// How long a node is halted, and the network parted: longer than a gossip neighbour's patience, shorter than a
+/// connection's.
+const HALT: Duration = Duration::from_secs(5);
+
 /// Lines of all members that may wait for us; they wait where we are slow.
 const LINES: usize = 1024;
 
 /// How large a fleet, and how much it has to say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Fleet {
     /// Nodes on the untouched crates.
     pub upstream: usize,
@@ -40,6 +45,50 @@ pub struct Fleet {
     /// How long it may take from the first process to the last arrival.
     pub limit: Duration,
     pub seed: u64,
+    /// What is done to it, after everything has arrived once; each fault has a round of its own.
+    pub faults: Vec<Fault>,
+}
+
+/// What is done to a fleet between two rounds of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Nothing: the first round.
+    None,
+    /// One node of each side is halted (SIGSTOP) for a while and goes on (SIGCONT).
+    Halted,
+    /// One node of each side is killed (SIGKILL) and does not come back.
+    Killed,
+    /// One node of each side is killed and started again with its key, at another port.
+    SameKey,
+    /// One node of each side is killed and another one with a new key is started in its place.
+    NewKey,
+    /// Every packet is late, and one in twenty is lost.
+    Lossy,
+    /// Nothing gets through for a while, and then everything does again.
+    Parted,
+}
+
+impl Fault {
+    /// Those that need nothing but processes.
+    pub const PROCESSES: [Self; 4] = [Self::Halted, Self::SameKey, Self::NewKey, Self::Killed];
+
+    /// Those that need a network of our own and `tc` with netem.
+    pub const NETWORK: [Self; 2] = [Self::Lossy, Self::Parted];
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::Halted => "halted for a while",
+            Self::Killed => "killed",
+            Self::SameKey => "restarted, same key",
+            Self::NewKey => "restarted, new key",
+            Self::Lossy => "5 % lost, 20 ms late",
+            Self::Parted => "parted and healed",
+        })
+    }
 }
 
 /// What arrived, of what was sent from a node of one side to a node of a side.
@@ -51,8 +100,8 @@ pub struct Arrived {
     pub of: usize,
 }
 
-/// Arrivals by the side that sent and the side that received.
-pub type Arrivals = BTreeMap<(Side, Side), Arrived>;
+/// Arrivals by the fault before the round, the side that sent and the side that received.
+pub type Arrivals = BTreeMap<(Fault, Side, Side), Arrived>;
 
 impl Arrived {
     /// Whether nothing is missing.
@@ -61,32 +110,44 @@ impl Arrived {
     }
 }
 
-/// Runs a fleet until everything has arrived or its time is over. No process is left afterwards.
+/// Runs a fleet: a round of messages, and one more after each fault, among those that are there then. A round is over when
+/// everything has arrived or its time is over. No process is left afterwards.
 ///
 /// # Errors
-/// [`Error::Start`], [`Error::Member`] where a node fails, [`Error::Interrupted`].
+/// [`Error::Start`], [`Error::Member`] where a node fails that was not made to, [`Error::Interrupted`].
 pub fn run(fleet: &Fleet, workloads: &Workloads, interrupt: &Interrupt) -> Result<Arrivals> {
     let mut running = Running::start(fleet, workloads, interrupt)?;
     running.until(|members| members.iter().all(|member| member.address.is_some()))?;
-    // Before anybody meets, so that the first session of each pair has something to bring, in both directions.
-    for index in 0..fleet.messages {
-        running.everybody(|member| Command::Publish {
-            text: format!("{}/{index}", member.name),
-        })?;
+    let mut arrivals = running.round(fleet, Fault::None, 0)?;
+    for (round, fault) in (1..).zip(&fleet.faults) {
+        running.deadline = Instant::now() + fleet.limit;
+        running.suffer(fleet, workloads, *fault, round)?;
+        arrivals.extend(running.round(fleet, *fault, round)?);
+        if *fault == Fault::Lossy {
+            netem(&["del"]);
+        }
     }
-    running.introduce()?;
-    while !running.within(GREETING, Running::all_greeted)? && !running.is_late() {
-        running.everybody(|member| Command::Say {
-            text: member.name.clone(),
-        })?;
-    }
-    for index in 0..fleet.messages {
-        running.everybody(|member| Command::Say {
-            text: format!("{}/{index}", member.name),
-        })?;
-    }
-    running.until(|members| arrivals(members, fleet).values().all(Arrived::whole))?;
-    Ok(arrivals(&running.members, fleet))
+    Ok(arrivals)
+}
+
+/// Whether packets on loopback can be lost and delayed here: in a network of our own, with `tc` and the kernel's netem.
+pub fn has_netem() -> bool {
+    netem(&["add", "netem", "delay", "1ms"]) && netem(&["del"])
+}
+
+/// Has `tc` do something with what loopback does to packets; returns whether it could. Only for a network of our own.
+fn netem(action: &[&str]) -> bool {
+    let Some((verb, rest)) = action.split_first() else {
+        return false;
+    };
+    let mut command = std::process::Command::new("tc");
+    command
+        .args(["qdisc", verb, "dev", "lo", "root"])
+        .args(rest)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// The name of a member, and a line of it; none once it has ended.
@@ -131,6 +192,10 @@ enum Event {
 
 struct Member {
     side: Side,
+    /// Which of its side it is, from 1.
+    number: usize,
+    seed: u64,
+    /// Its own: one that was started again has another.
     name: String,
     program: PathBuf,
     stdin: ChildStdin,
@@ -138,7 +203,7 @@ struct Member {
     heard: BTreeSet<String>,
     synced: BTreeSet<String>,
     // Last, as the process ends when its group is dropped.
-    _group: Group,
+    group: Group,
 }
 
 impl Member {
@@ -146,6 +211,7 @@ impl Member {
         side: Side,
         number: usize,
         seed: u64,
+        round: usize,
         program: PathBuf,
         lines: SyncSender<Heard>,
     ) -> Result<Self> {
@@ -163,7 +229,10 @@ impl Member {
         let mut group = Group::spawn(&mut command).map_err(start_error)?;
         let stdin = group.take_stdin().expect("asked for above");
         let stdout = group.take_stdout().expect("asked for above");
-        let name = format!("{side}-{number}");
+        let name = match round {
+            0 => format!("{side}-{number}"),
+            _ => format!("{side}-{number}-again{round}"),
+        };
         let from = name.clone();
         thread::spawn(move || {
             let said = BufReader::new(stdout)
@@ -178,13 +247,15 @@ impl Member {
         });
         Ok(Self {
             side,
+            number,
+            seed,
             name,
             program,
             stdin,
             address: None,
             heard: BTreeSet::new(),
             synced: BTreeSet::new(),
-            _group: group,
+            group,
         })
     }
 
@@ -229,6 +300,8 @@ impl Member {
 struct Running<'a> {
     members: Vec<Member>,
     lines: Receiver<Heard>,
+    /// Kept for nodes that are started later.
+    sender: SyncSender<Heard>,
     deadline: Instant,
     interrupt: &'a Interrupt,
 }
@@ -248,14 +321,127 @@ impl<'a> Running<'a> {
             // Distinct from each other and from those of the next fleet seed.
             let seed = fleet.seed.wrapping_mul(1 << 16) + members.len() as u64;
             let program = workloads.of(side).program.clone();
-            members.push(Member::start(side, number, seed, program, sender.clone())?);
+            members.push(Member::start(
+                side,
+                number,
+                seed,
+                0,
+                program,
+                sender.clone(),
+            )?);
         }
         Ok(Self {
             members,
             lines,
+            sender,
             deadline: Instant::now() + fleet.limit,
             interrupt,
         })
+    }
+
+    /// Everybody publishes, meets, greets and speaks; what has arrived when all has, or when the time is over.
+    fn round(&mut self, fleet: &Fleet, fault: Fault, round: usize) -> Result<Arrivals> {
+        let said = |member: &Member, index| format!("{}/{round}/{index}", member.name);
+        // Before anybody meets, so that the first session of each pair has something to bring, in both directions.
+        for index in 0..fleet.messages {
+            self.everybody(|member| Command::Publish {
+                text: said(member, index),
+            })?;
+        }
+        self.introduce()?;
+        let greeting = |member: &Member| format!("{}/{round}", member.name);
+        let greeted = |members: &[Member]| {
+            members.iter().all(|member| {
+                members.iter().all(|other| {
+                    other.name == member.name || member.heard.contains(&greeting(other))
+                })
+            })
+        };
+        // Half of the time at most, so that those who do hear each other have the rest for what follows.
+        let enough = self.deadline - fleet.limit / 2;
+        while !self.within(GREETING, greeted)? && Instant::now() < enough {
+            self.everybody(|member| Command::Say {
+                text: greeting(member),
+            })?;
+        }
+        for index in 0..fleet.messages {
+            self.everybody(|member| Command::Say {
+                text: said(member, index),
+            })?;
+        }
+        let so_far = |members: &[Member]| arrivals(members, fleet, fault, round);
+        self.until(|members| so_far(members).values().all(Arrived::whole))?;
+        Ok(so_far(&self.members))
+    }
+
+    /// Does to the fleet what `fault` says.
+    fn suffer(
+        &mut self,
+        fleet: &Fleet,
+        workloads: &Workloads,
+        fault: Fault,
+        round: usize,
+    ) -> Result<()> {
+        let last: Vec<_> = [Side::Upstream, Side::Patched]
+            .into_iter()
+            .filter_map(|side| self.members.iter().rposition(|member| member.side == side))
+            .collect();
+        match fault {
+            Fault::None => {}
+            Fault::Halted => {
+                for at in &last {
+                    self.signal(*at, Group::halt)?;
+                }
+                self.pass(HALT)?;
+                for at in &last {
+                    self.signal(*at, Group::resume)?;
+                }
+            }
+            Fault::Killed => {
+                // The later one first, so that the earlier one stays where it is.
+                for at in last.into_iter().rev() {
+                    self.members.remove(at);
+                }
+            }
+            Fault::SameKey | Fault::NewKey => {
+                for at in last {
+                    let Member {
+                        side, number, seed, ..
+                    } = self.members[at];
+                    let seed = match fault {
+                        Fault::NewKey => seed.wrapping_add(1 << 15).wrapping_add(round as u64),
+                        _ => seed,
+                    };
+                    let program = workloads.of(side).program.clone();
+                    let sender = self.sender.clone();
+                    // Dropping the one that was there kills it.
+                    self.members[at] = Member::start(side, number, seed, round, program, sender)?;
+                }
+                self.until(|members| members.iter().all(|member| member.address.is_some()))?;
+            }
+            Fault::Lossy => {
+                netem(&["add", "netem", "delay", "20ms", "loss", "5%"]);
+            }
+            Fault::Parted => {
+                netem(&["add", "netem", "loss", "100%"]);
+                let parted = self.pass(HALT);
+                netem(&["del"]);
+                parted?;
+            }
+        }
+        // What was lost meanwhile is nobody's fault; the round's time begins here.
+        self.deadline = Instant::now() + fleet.limit;
+        Ok(())
+    }
+
+    fn signal(&self, at: usize, signal: impl Fn(&Group) -> io::Result<()>) -> Result<()> {
+        let member = &self.members[at];
+        signal(&member.group).map_err(|error| member.error(format!("cannot be signalled: {error}")))
+    }
+
+    /// Lets time pass, and hears what comes.
+    fn pass(&mut self, time: Duration) -> Result<()> {
+        self.within(time, |_| false).map(|_| ())
     }
 
     /// Tells everybody where everybody else is.
@@ -289,14 +475,6 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    fn all_greeted(members: &[Member]) -> bool {
-        members.iter().all(|member| {
-            members
-                .iter()
-                .all(|other| other.name == member.name || member.heard.contains(&other.name))
-        })
-    }
-
     /// Waits until this is so, or the fleet's time is over.
     fn until(&mut self, so: impl Fn(&[Member]) -> bool) -> Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -326,18 +504,14 @@ impl<'a> Running<'a> {
         }
         Ok(true)
     }
-
-    fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
-    }
 }
 
-fn arrivals(members: &[Member], fleet: &Fleet) -> Arrivals {
+fn arrivals(members: &[Member], fleet: &Fleet, fault: Fault, round: usize) -> Arrivals {
     let mut arrivals = Arrivals::new();
     for from in members {
         for to in members.iter().filter(|to| to.name != from.name) {
-            let arrived = arrivals.entry((from.side, to.side)).or_default();
-            let texts = (0..fleet.messages).map(|index| format!("{}/{index}", from.name));
+            let arrived = arrivals.entry((fault, from.side, to.side)).or_default();
+            let texts = (0..fleet.messages).map(|index| format!("{}/{round}/{index}", from.name));
             for text in texts {
                 arrived.of += 1;
                 arrived.gossip += usize::from(to.heard.contains(&text));

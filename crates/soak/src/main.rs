@@ -11,14 +11,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use fork::change::claimed_defects;
 use fork::project::Project;
 use fork::verbs::assemble;
 use soak::attach::{Attach, Hourly};
 use soak::baseline::Baseline;
 use soak::build;
-use soak::fleet::{Arrived, Fleet};
+use soak::fleet::{Arrived, Fault, Fleet};
 use soak::host::{self, Host};
 use soak::interrupt::Interrupt;
 use soak::network::Network;
@@ -145,6 +145,16 @@ struct FleetArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
+    /// Which nodes there are.
+    #[arg(long, value_enum, default_value_t = Members::Mixed)]
+    members: Members,
+
+    /// Then halt, restart and kill nodes, lose packets and part the network, with a round of messages after each.
+    ///
+    /// --limit is for each round. Lost and late packets need a network of our own, `tc`, and netem in the kernel.
+    #[arg(long)]
+    faults: bool,
+
     /// Build nothing; run this as the untouched side.
     #[arg(long, value_name = "BIN", requires = "patched")]
     upstream: Option<PathBuf>,
@@ -156,6 +166,21 @@ struct FleetArgs {
     /// Stay in this network instead of making one with loopback alone.
     #[arg(long, hide = true)]
     here: bool,
+
+    /// This network was made for this fleet.
+    #[arg(long, hide = true, requires = "here")]
+    own_network: bool,
+}
+
+/// The nodes of a fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Members {
+    /// As many of each side.
+    Mixed,
+    /// Of the patched side alone.
+    Patched,
+    /// Of the untouched side alone.
+    Upstream,
 }
 
 #[derive(Debug, clap::Args)]
@@ -283,9 +308,17 @@ fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
     if !args.here && Network::narrowest() == Network::LoopbackOnly {
         return fleet_on_loopback(args, &workloads);
     }
+    let nodes = |without| {
+        if args.members == without {
+            0
+        } else {
+            args.nodes.into()
+        }
+    };
     let size = Fleet {
-        upstream: args.nodes.into(),
-        patched: args.nodes.into(),
+        upstream: nodes(Members::Patched),
+        patched: nodes(Members::Upstream),
+        faults: faults(args),
         messages: args.messages.into(),
         limit: Duration::from_secs(args.limit.into()),
         seed: args.seed,
@@ -298,11 +331,30 @@ fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
     Ok(u8::from(!arrivals.values().all(Arrived::whole)))
 }
 
+/// The faults that can be had here; says which are left out.
+fn faults(args: &FleetArgs) -> Vec<Fault> {
+    if !args.faults {
+        return Vec::new();
+    }
+    // Never on the machine's own loopback device.
+    let mut faults = Fault::PROCESSES.to_vec();
+    if args.own_network && soak::fleet::has_netem() {
+        faults.extend(Fault::NETWORK);
+    } else {
+        let left_out = Fault::NETWORK
+            .map(|fault| format!("`{fault}`"))
+            .join(" and ");
+        let why = "that needs a network of our own, `tc`, and netem in the kernel";
+        let _ = writeln!(io::stderr(), "left out: {left_out}: {why}");
+    }
+    faults
+}
+
 /// Runs this program again in a network of its own, for the members have to share one.
 fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<u8> {
     let program = env::current_exe().context("cannot tell where this program is")?;
     let mut command = Network::LoopbackOnly.command(&program);
-    command.args(["fleet", "--here"]);
+    command.args(["fleet", "--here", "--own-network"]);
     for (name, value) in [
         ("--nodes", args.nodes.to_string()),
         ("--messages", args.messages.to_string()),
@@ -311,6 +363,10 @@ fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<
     ] {
         command.args([name, &value]);
     }
+    if let Some(members) = args.members.to_possible_value() {
+        command.args(["--members", members.get_name()]);
+    }
+    command.args(args.faults.then_some("--faults"));
     command.arg("--upstream").arg(&workloads.upstream.program);
     command.arg("--patched").arg(&workloads.patched.program);
     let status = command.status().context("cannot run the fleet")?;

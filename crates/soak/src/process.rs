@@ -51,6 +51,22 @@ impl Group {
         self.status.is_some() || !matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None))
     }
 
+    /// Halts the child and all of its group, until [`Group::resume`].
+    ///
+    /// # Errors
+    /// Where the group is gone.
+    pub fn halt(&self) -> io::Result<()> {
+        Ok(kill_process_group(self.pid(), Signal::STOP)?)
+    }
+
+    /// Lets a halted group go on.
+    ///
+    /// # Errors
+    /// Where the group is gone.
+    pub fn resume(&self) -> io::Result<()> {
+        Ok(kill_process_group(self.pid(), Signal::CONT)?)
+    }
+
     /// Kills what is left of the group, child and grandchildren. A child that has ended keeps its exit status.
     pub fn kill(&self) {
         if self.status.is_none() {

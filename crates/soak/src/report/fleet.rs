@@ -9,10 +9,11 @@ use crate::fleet::{Arrivals, Arrived};
 
 /// The table and the line under it.
 pub fn fleet(arrivals: &Arrivals, took: Duration) -> String {
-    let header = ["from", "to", "gossip", "sync"].map(Cell::new);
-    let rows = arrivals.iter().map(|((from, to), arrived)| {
+    let header = ["fault", "from", "to", "gossip", "sync"].map(Cell::new);
+    let rows = arrivals.iter().map(|((fault, from, to), arrived)| {
         let share = |count| table::right(format!("{count} of {}", arrived.of));
         vec![
+            Cell::new(fault),
             Cell::new(from),
             Cell::new(to),
             share(arrived.gossip),
@@ -33,9 +34,9 @@ pub fn fleet(arrivals: &Arrivals, took: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::Side;
-
     use super::*;
+    use crate::fleet::Fault;
+    use crate::protocol::Side;
 
     #[test]
     fn a_loss_in_one_direction_is_in_its_row_and_in_the_result() {
@@ -45,18 +46,18 @@ mod tests {
             of: 4,
         };
         let lossy = Arrived { sync: 3, ..whole };
-        let mut arrivals = Arrivals::from([((Side::Upstream, Side::Patched), whole)]);
+        let mut arrivals = Arrivals::from([((Fault::None, Side::Upstream, Side::Patched), whole)]);
         let text = fleet(&arrivals, Duration::from_secs(2));
         assert!(
             text.contains("everything reached everybody, after 2.0 s"),
             "{text}"
         );
 
-        arrivals.insert((Side::Patched, Side::Upstream), lossy);
+        arrivals.insert((Fault::SameKey, Side::Patched, Side::Upstream), lossy);
         let text = fleet(&arrivals, Duration::from_secs(2));
         let row = text
             .lines()
-            .find(|line| line.starts_with("patched"))
+            .find(|line| line.starts_with("restarted, same key"))
             .unwrap();
         assert!(row.contains("4 of 4") && row.contains("3 of 4"), "{text}");
         assert!(text.contains("did not arrive"), "{text}");

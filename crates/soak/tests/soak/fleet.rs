@@ -34,6 +34,38 @@ fn a_fleet_in_which_everything_arrives_is_told_so() {
 }
 
 #[test]
+fn after_each_fault_everything_arrives_among_those_that_are_there() {
+    let echo = r#"
+printf '{"type":"member","public_key":"%s","addresses":["127.0.0.1:1"]}\n' "$seed"
+while read -r line; do
+  text=$(printf %s "$line" | sed 's/.*"text":"//; s/".*//')
+  case "$line" in *publish*) kind=synced ;; *meet*) continue ;; *) kind=heard ;; esac
+  for again in '' -again1 -again2 -again3; do
+    for name in upstream-1 patched-1; do
+      printf '{"type":"%s","text":"%s"}\n' "$kind" "$(printf %s "$text" | sed "s/^[a-z]*-1\(-again.\)*/$name$again/")"
+    done
+  done
+done"#;
+    let done = fleet([echo, echo], &["--faults", "--limit", "20"]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    for fault in [
+        "none",
+        "halted for a while",
+        "restarted, same key",
+        "restarted, new key",
+    ] {
+        let rows = done.stdout.lines().filter(|line| line.starts_with(fault));
+        assert_eq!(rows.count(), 2, "{fault}: {}", done.stdout);
+    }
+    assert!(
+        done.stderr
+            .contains("left out: `5 % lost, 20 ms late` and `parted and healed`"),
+        "what was not done is said: {}",
+        done.stderr
+    );
+}
+
+#[test]
 fn a_node_to_which_nothing_comes_is_waited_for_no_longer_than_the_limit() {
     let deaf = r#"printf '{"type":"member","public_key":"k","addresses":[]}\n'; cat > /dev/null"#;
     let done = fleet([CHATTY, deaf], &["--limit", "2"]);
