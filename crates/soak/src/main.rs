@@ -24,6 +24,7 @@ use soak::interrupt::Interrupt;
 use soak::network::Network;
 use soak::plan::{self, Wish};
 use soak::plans::Plan;
+use soak::progress::Voice;
 use soak::protocol::Side;
 use soak::record::{self, Record};
 use soak::report::summary::Facts;
@@ -204,6 +205,10 @@ struct Args {
     /// Print the summary as JSON instead of the table.
     #[arg(long)]
     json: bool,
+
+    /// Say nothing while it runs; only the result.
+    #[arg(short, long)]
+    quiet: bool,
 
     /// Where the run's folder is made [default: target/soak in the checkout].
     #[arg(long, value_name = "DIR")]
@@ -400,9 +405,14 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         None => None,
     };
     let mut record = Record::create(&out, SystemTime::now(), wish.seed)?;
+    let voice = if args.quiet {
+        Voice::Quiet
+    } else {
+        Voice::Telling
+    };
     let host = Host::here(workloads.patched.network);
     let began = Instant::now();
-    let run = run::run(jobs, controls, &workloads, &mut record, &interrupt);
+    let run = run::run(jobs, controls, &workloads, &mut record, voice, &interrupt);
     let facts = Facts {
         id: record.id().into(),
         seed: wish.seed,

@@ -13,9 +13,19 @@ use crate::report::units;
 /// The bar's length: parts per thousand of the whole run.
 const PARTS: u64 = 1000;
 
+/// How much is said while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// What runs, and how long it will still take.
+    Telling,
+    /// Nothing.
+    Quiet,
+}
+
 /// The progress of a whole run, both sides of every job.
 #[derive(Debug)]
 pub struct Progress {
+    voice: Voice,
     bar: Option<ProgressBar>,
     started: Instant,
     /// How much each job weighs: the time it is estimated to take.
@@ -27,17 +37,19 @@ pub struct Progress {
 
 impl Progress {
     /// Of these runs, a job a side, starting now.
-    pub fn new<'a>(runs: impl IntoIterator<Item = &'a Job>) -> Self {
+    pub fn new<'a>(voice: Voice, runs: impl IntoIterator<Item = &'a Job>) -> Self {
         let (steps, total) = runs.into_iter().fold((0, 0.0), |(steps, total), job| {
             (steps + 1, total + weight(job))
         });
-        let bar = io::stderr().is_terminal().then(|| {
+        let drawn = voice == Voice::Telling && io::stderr().is_terminal();
+        let bar = drawn.then(|| {
             let bar = ProgressBar::with_draw_target(Some(PARTS), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{bar:24} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.with_style(style.progress_chars("━╸─"))
         });
         Self {
+            voice,
             bar,
             started: Instant::now(),
             total,
@@ -107,10 +119,11 @@ impl Progress {
     }
 
     fn say(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
+        match (&self.bar, self.voice) {
+            (Some(bar), _) => bar.println(text),
             // A terminal that is gone is no reason to stop.
-            None => drop(writeln!(io::stderr(), "{text}")),
+            (None, Voice::Telling) => drop(writeln!(io::stderr(), "{text}")),
+            (None, Voice::Quiet) => {}
         }
     }
 }

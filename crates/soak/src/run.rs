@@ -8,7 +8,7 @@ use crate::controls::{self, Canary, Control};
 use crate::figures::{self, Budgets, HEAP, Series};
 use crate::interrupt::Interrupt;
 use crate::plan::{ControlJobs, EXTENSIONS_MAX, Job, order};
-use crate::progress::Progress;
+use crate::progress::{Progress, Voice};
 use crate::protocol::Side;
 use crate::record::Record;
 use crate::stats::{Growth, Slope, growth, slope};
@@ -113,12 +113,14 @@ pub fn run(
     controls: ControlJobs,
     workloads: &Workloads,
     record: &mut Record,
+    voice: Voice,
     interrupt: &Interrupt,
 ) -> Run {
     let started = SystemTime::now();
     let mut bench = Bench {
         workloads,
         progress: Progress::new(
+            voice,
             jobs.iter()
                 .chain(&jobs)
                 .chain(controls.canaries.iter().map(|(_, job)| job))

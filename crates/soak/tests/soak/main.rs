@@ -511,6 +511,15 @@ fn an_unknown_scenario_is_answered_with_those_there_are() {
 }
 
 #[test]
+fn a_quiet_run_says_its_result_and_nothing_else() {
+    let bench = Bench::new();
+    let sides = [LEAK, FLAT].map(|body| Fake::of(&[("a", body)]));
+    let done = bench.soak(sides, &["-q", "--claim", "a-defect"]);
+    assert_eq!((done.code, &*done.stderr), (0, ""));
+    assert!(done.stdout.contains("result: "), "{}", done.stdout);
+}
+
+#[test]
 fn one_scenario_runs_alone() {
     let bench = Bench::new();
     let sides = [
