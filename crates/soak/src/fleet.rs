@@ -57,12 +57,12 @@ pub enum Fault {
     None,
     /// One node of each side is halted (SIGSTOP) for a while and goes on (SIGCONT).
     Halted,
-    /// One node of each side is killed (SIGKILL) and does not come back.
-    Killed,
     /// One node of each side is killed and started again with its key, at another port.
     SameKey,
     /// One node of each side is killed and another one with a new key is started in its place.
     NewKey,
+    /// One node of each side is killed (SIGKILL) and does not come back.
+    Killed,
     /// Every packet is late, and one in twenty is lost.
     Lossy,
     /// Nothing gets through for a while, and then everything does again.

@@ -51,8 +51,8 @@ pull request), summary.json, samples.jsonl (a line a sample), growth-<scenario>.
 wrote to standard error.
 
 Exit codes: 0 every scenario whose defects the changes claim fixed is flat; 1 one of them grows;
-2 cannot tell (also bad use, a failed build, a failed scenario); 130 interrupted. Ctrl-C keeps what
-was measured. If soak itself is killed, its child ends at the next line it writes.";
+2 cannot tell (also a control that did not hold, bad use, a failed build, a failed scenario); 130
+interrupted. Ctrl-C keeps what was measured. If soak itself is killed, its child ends at the next line it writes.";
 
 /// Runs real nodes on the untouched and on the patched crates, side by side, and says which of them grow.
 #[derive(Debug, Parser)]
