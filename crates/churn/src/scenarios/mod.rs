@@ -1,9 +1,9 @@
 //! The table of scenarios: each is a module that makes one kind of event happen, and a row here.
 
-pub mod canary;
-mod driver_lost;
 mod blob_downloads;
+pub mod canary;
 mod dead_peers;
+mod driver_lost;
 mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
@@ -22,8 +22,8 @@ mod stranger_connects;
 mod sync_churn;
 mod sync_frames;
 mod topic_churn;
-mod weak_handles;
 mod topic_rejoin;
+mod weak_handles;
 
 use std::pin::Pin;
 
