@@ -14,7 +14,9 @@ use common::{Topic, address_of, builder, in_time};
 use iroh::endpoint::{Connecting, Connection, ConnectionError};
 use iroh::{Endpoint, NodeAddr, RelayMode};
 use iroh_gossip::net::GOSSIP_ALPN;
-use p2panda_net::{FromNetwork, InboundStats, Limits, Network, ProtocolHandler, ToNetwork};
+use p2panda_net::{
+    ConnectionHandler, FromNetwork, InboundStats, Limits, Network, ProtocolHandler, ToNetwork,
+};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
@@ -23,10 +25,12 @@ async fn a_hundred_silent_connections_keep_no_honest_peer_out_and_no_neighbour_l
     let network = builder()
         .bootstrap()
         .limits(Limits::default().max_connections(10))
+        .protocol(SILENT, Silent)
         .build()
         .await
         .unwrap();
     let stranger = endpoint().await;
+    // On a protocol that leaves it to the node which connections go.
     let mut silent = connect(&stranger, &network, 50).await;
 
     // The honest peer dials, as the node knows nothing of it.
@@ -82,6 +86,54 @@ async fn a_node_that_only_has_neighbours_refuses_everybody_else() {
     assert_eq!(heard(&mut rx).await, b"still here");
     network.shutdown().await.unwrap();
     neighbour.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nobody_says_anything_is_closed_as_idle() {
+    let network = builder().protocol(SILENT, Silent).build().await.unwrap();
+    let stranger = endpoint().await;
+    let silent = connect(&stranger, &network, 1).await.remove(0);
+
+    tokio::time::pause();
+    let closed = tokio::time::timeout(Duration::from_secs(300), silent.closed()).await;
+    tokio::time::resume();
+    let Ok(ConnectionError::ApplicationClosed(reason)) = closed else {
+        panic!("after five minutes the connection is {closed:?}");
+    };
+    assert_eq!(&reason.reason[..], b"idle");
+    stats_when(&network, |stats| stats.idle == 1).await;
+    network.shutdown().await.unwrap();
+}
+
+const SILENT: &[u8] = b"/silent/0";
+
+/// Waits for a peer to end what neither says anything on.
+#[derive(Debug)]
+struct Silent;
+
+impl ConnectionHandler for Silent {
+    fn serve(
+        self: Arc<Self>,
+        connection: Connection,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+        Box::pin(async move {
+            connection.closed().await;
+            Ok(())
+        })
+    }
+}
+
+impl ProtocolHandler for Silent {
+    fn accept(
+        self: Arc<Self>,
+        connecting: Connecting,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+        Box::pin(async move { self.serve(connecting.await?).await })
+    }
+
+    fn connection_handler(self: Arc<Self>) -> Option<Arc<dyn ConnectionHandler>> {
+        Some(self)
+    }
 }
 
 /// Takes a connection without telling the node of it.
@@ -162,7 +214,7 @@ async fn connect(peer: &Endpoint, network: &Network<Topic>, times: usize) -> Vec
     let address = network.endpoint().node_addr().await.unwrap();
     let mut connections = Vec::new();
     for _ in 0..times {
-        let connection = peer.connect(address.clone(), GOSSIP_ALPN);
+        let connection = peer.connect(address.clone(), SILENT);
         connections.push(in_time(connection).await.unwrap());
     }
     connections

@@ -33,7 +33,9 @@ async fn a_connection_that_is_only_kept_alive_is_closed() {
     let Ok(ConnectionError::ApplicationClosed(reason)) = closed else {
         panic!("after five minutes the connection is {closed:?}");
     };
-    assert_eq!(&reason.reason[..], b"idle");
+    // Gossip may see sooner than the node that it has no use for the connection.
+    let reason = &reason.reason[..];
+    assert!(reason == b"idle" || reason == b"not in use", "{reason:?}");
     network.shutdown().await.unwrap();
 }
 
