@@ -14,6 +14,7 @@ mod quic;
 mod run;
 mod sampler;
 mod scenarios;
+mod session;
 
 use std::io;
 use std::process::ExitCode;

@@ -1,12 +1,11 @@
 //! One peer comes back for a sync session again and again, each time on a connection of its own.
 
 use anyhow::{Context, Result};
-use p2panda_net::SyncConfiguration;
 
-use super::gossip_locks::{SYNC_ALPN, initiate, one_log};
 use super::{Quick, Scenario};
-use crate::node::{self, Topic};
+use crate::node;
 use crate::run::Run;
+use crate::session::Hub;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "resync-connections",
@@ -26,30 +25,17 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 async fn come_back(run: &mut Run) -> Result<()> {
-    let topic = Topic(run.random());
-    let key = run.key();
-    let protocol = one_log(&key).await?;
-    let hub = node::loopback(key)
-        .sync(SyncConfiguration::new(protocol))
-        .build()
-        .await?;
-    // The untouched node panics over a session for a topic to which nobody subscribed (unknown-topic-panics), and stops
-    // over a subscription that nobody reads.
-    let mut subscription = node::subscribe(&hub, topic).await?;
-    let hub_address = hub.endpoint().node_addr().await?;
-    run.watch(&hub);
+    let mut hub = Hub::start(run).await?;
 
     let key = run.key();
     let visitor = node::endpoint(&key).await?;
     while let Some(event) = run.next().await? {
-        let connection = visitor.connect(hub_address.clone(), SYNC_ALPN).await?;
-        initiate(&connection, topic, one_log(&key).await?)
+        hub.sync(&visitor, &key)
             .await
             .with_context(|| format!("session {event}"))?;
-        connection.close(0_u32.into(), b"");
-        subscription.ignore();
+        hub.subscription.ignore();
     }
 
     visitor.close().await;
-    hub.shutdown().await
+    hub.node.shutdown().await
 }

@@ -5,13 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use iroh::endpoint::{Connection, RecvStream, SendStream};
 use iroh::{Endpoint, NodeAddr};
-use p2panda_net::SyncConfiguration;
 use tokio::time::timeout;
 
-use super::gossip_locks::{SYNC_ALPN, initiate, one_log};
 use super::{Quick, Scenario};
-use crate::node::{self, Topic};
+use crate::node;
 use crate::run::Run;
+use crate::session::{self, Hub};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "sync-frames",
@@ -47,37 +46,24 @@ const PART: &[u8] = &[0; 8 * 1024];
 const PATIENCE: Duration = Duration::from_secs(1);
 
 async fn drip(run: &mut Run) -> Result<()> {
-    let topic = Topic(run.random());
-    let key = run.key();
-    let protocol = one_log(&key).await?;
-    let hub = node::loopback(key)
-        .sync(SyncConfiguration::new(protocol))
-        .build()
-        .await?;
-    // The untouched node panics over a session for a topic to which nobody subscribed (unknown-topic-panics), and stops
-    // over a subscription that nobody reads.
-    let mut subscription = node::subscribe(&hub, topic).await?;
-    let hub_address = hub.endpoint().node_addr().await?;
-    run.watch(&hub);
+    let mut hub = Hub::start(run).await?;
 
     let (honest, dripping) = (run.key(), run.key());
     let visitor = node::endpoint(&honest).await?;
     let attacker = node::endpoint(&dripping).await?;
     let mut message = None;
     while let Some(event) = run.next().await? {
-        message = send_more(message, &attacker, &hub_address).await?;
+        message = send_more(message, &attacker, &hub.address).await?;
 
-        let connection = visitor.connect(hub_address.clone(), SYNC_ALPN).await?;
-        initiate(&connection, topic, one_log(&honest).await?)
+        hub.sync(&visitor, &honest)
             .await
             .with_context(|| format!("session {event}"))?;
-        connection.close(0_u32.into(), b"");
-        subscription.ignore();
+        hub.subscription.ignore();
     }
 
     attacker.close().await;
     visitor.close().await;
-    hub.shutdown().await
+    hub.node.shutdown().await
 }
 
 /// A message under way.
@@ -96,7 +82,7 @@ async fn send_more(
     let (mut message, head) = match message {
         Some(message) => (message, &[][..]),
         None => {
-            let connection = from.connect(hub.clone(), SYNC_ALPN).await?;
+            let connection = from.connect(hub.clone(), session::ALPN).await?;
             let (send, _receive) = connection.open_bi().await?;
             let message = Message {
                 connection,
