@@ -17,7 +17,7 @@ use crate::git::{self, Repo};
 use crate::lay;
 use crate::pin::{self, Pin};
 use crate::process;
-use crate::project::{Project, split_name};
+use crate::project::{Line, Project, split_name};
 use crate::{Error, Result};
 
 /// Raised when the same inputs would be laid differently, so that older trees are made anew.
@@ -47,8 +47,8 @@ pub struct Report {
     pub fresh: Vec<String>,
     /// Those of the fresh that have hand edits: they are built as they stand.
     pub edited: Vec<(String, String)>,
-    /// Whether the root lock had to take up a dependency that a change adds.
-    pub lock_updated: bool,
+    /// The locks that had to take up a dependency that a change adds.
+    pub updated_locks: Vec<String>,
 }
 
 /// A crate to be made anew.
@@ -98,8 +98,7 @@ pub fn run(project: &Project, discard: bool, mut tell: impl FnMut(&str)) -> Resu
     }
     let made: Vec<&str> = report.rebuilt.iter().map(|(krate, _)| &**krate).collect();
     let moves = moves(project, &staging, &made)?;
-    report.lock_updated =
-        put_in_place(&staging, &moves, &gone, || update_root_lock(project, &made))?;
+    report.updated_locks = put_in_place(&staging, &moves, &gone, || update_locks(project, &made))?;
     Ok(report)
 }
 
@@ -111,10 +110,18 @@ fn look_at(project: &Project, pin: Pin, discard: bool, report: &mut Report) -> R
     let inputs = inputs(&pin, &changes);
     let edits = hand_edits(&dir)?;
     let reason = match (stale_because(&dir, &inputs), edits) {
-        (Some(_), Some(edits)) if !discard => return Err(Error::HandEdits { krate, edits }),
+        (Some(_), Some(edits)) if !discard => {
+            let place = project.patched_name(&krate);
+            return Err(Error::HandEdits {
+                place,
+                krate,
+                edits,
+            });
+        }
         (Some(_), None) if !discard && is_foreign(&dir) => {
+            let place = project.patched_name(&krate);
             let what = "was not made by `assemble`".into();
-            return Err(Error::NotOurs { name: krate, what });
+            return Err(Error::NotOurs { place, what });
         }
         (Some(reason), _) => reason,
         (None, Some(_)) if discard => "hand edits are discarded".into(),
@@ -188,10 +195,7 @@ impl Remade {
         let made = [self.krate.as_str()];
         let mut moves = moves(project, &self.staging, &made)?;
         moves.push((self.folder, project.patch_dir(&self.krate)));
-        put_in_place(&self.staging, &moves, &[], || {
-            update_root_lock(project, &made)
-        })
-        .map(drop)
+        put_in_place(&self.staging, &moves, &[], || update_locks(project, &made)).map(drop)
     }
 }
 
@@ -246,7 +250,7 @@ pub fn overwritten_by(project: &Project, krate: &str, changes: &[Change]) -> Res
     Ok(lost)
 }
 
-/// A digest over everything that `patched/` is made from: the same for the same result.
+/// A digest over everything that the crates of the lines that are meant are made from: the same for the same result.
 pub fn inputs_digest(project: &Project) -> Result<String> {
     let crates = project.crates()?;
     let mut hash = Sha256::new();
@@ -318,9 +322,22 @@ fn is_foreign(dir: &Path) -> bool {
     dir.exists() && read_stamp(dir).is_none()
 }
 
-/// What stands in `patched/` and `patch/` does not know, or no longer.
+/// What stands among the assembled crates and `patch/` does not know, or no longer.
 fn leftovers(project: &Project, crates: &[String], discard: bool) -> Result<Vec<PathBuf>> {
-    let patched = project.patched();
+    let mut gone = Vec::new();
+    for line in project.lines() {
+        gone.extend(leftovers_of(line, project, crates, discard)?);
+    }
+    Ok(gone)
+}
+
+fn leftovers_of(
+    line: &Line,
+    project: &Project,
+    crates: &[String],
+    discard: bool,
+) -> Result<Vec<PathBuf>> {
+    let patched = line.patched();
     let mut gone = Vec::new();
     if !patched.exists() {
         return Ok(gone);
@@ -328,17 +345,18 @@ fn leftovers(project: &Project, crates: &[String], discard: bool) -> Result<Vec<
     for entry in fs::read_dir(&patched).on("cannot read", &patched)? {
         let entry = entry.on("cannot read", &patched)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if crates.contains(&name) {
+        let dir = entry.path();
+        if crates.contains(&name) && project.patched_dir(&name) == dir {
             continue;
         }
-        let dir = entry.path();
         let lost = match hand_edits(&dir)? {
             _ if discard => None,
             Some(edits) => Some(format!("has edits ({edits}), and patch/{name} is gone")),
             None => is_foreign(&dir).then(|| "was not made by `assemble`".into()),
         };
         if let Some(what) = lost {
-            return Err(Error::NotOurs { name, what });
+            let place = line.shown(&dir);
+            return Err(Error::NotOurs { place, what });
         }
         gone.push(dir);
     }
@@ -401,10 +419,10 @@ fn remove_abandoned(project: &Project) -> Result<()> {
 
 /// From where to where the crates go that were made; unchanged files in them get the times of those that go.
 fn moves(project: &Project, staging: &Staging, made: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let patched = project.patched();
-    fs::create_dir_all(&patched).on("cannot make", &patched)?;
     let mut moves = Vec::new();
     for krate in made {
+        let patched = project.line_of(krate).patched();
+        fs::create_dir_all(&patched).on("cannot make", &patched)?;
         let (from, to) = (staging.path().join(krate), patched.join(krate));
         keep_times(&to, &from)?;
         moves.push((from, to));
@@ -467,12 +485,25 @@ fn keep_times(old: &Path, new: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lets the root lock take up dependencies that a change adds; every other version in it stays.
-fn update_root_lock(project: &Project, made: &[&str]) -> Result<bool> {
-    if !project.lock().is_file() || !project.manifest().is_file() {
+/// Lets the locks of the workspaces take up dependencies that a change adds, and names those that did; every other version
+/// in them stays.
+fn update_locks(project: &Project, made: &[&str]) -> Result<Vec<String>> {
+    let mut updated = Vec::new();
+    for line in project.lines() {
+        let of_line = |krate: &&str| project.line_of(krate).name() == line.name();
+        let made: Vec<&str> = made.iter().copied().filter(of_line).collect();
+        if update_lock(project, line, &made)? {
+            updated.push(line.shown(&line.lock()));
+        }
+    }
+    Ok(updated)
+}
+
+fn update_lock(project: &Project, line: &Line, made: &[&str]) -> Result<bool> {
+    if !line.lock().is_file() || !line.manifest().is_file() {
         return Ok(false);
     }
-    let locked = pin::read_lock(&project.lock())?;
+    let locked = pin::read_lock(&line.lock())?;
     let lacks = |krate: &&str| {
         let (name, version) = split_name(krate).unwrap_or((krate, ""));
         let entry = locked
@@ -492,7 +523,7 @@ fn update_root_lock(project: &Project, made: &[&str]) -> Result<bool> {
     if !made.iter().any(lacks) {
         return Ok(false);
     }
-    process::complete_lock(&project.manifest())?;
+    process::complete_lock(&line.manifest())?;
     Ok(true)
 }
 

@@ -190,7 +190,7 @@ pub fn changes(project: &Project, krate: &str) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// The changes of every crate, in the order of the crates' names and their series.
+/// The changes of every crate of the lines that are meant, in the order of the crates' names and their series.
 pub fn all(project: &Project) -> Result<Vec<Change>> {
     let mut all = Vec::new();
     for krate in project.crates()? {

@@ -27,7 +27,7 @@ pub enum Error {
 
     /// A `.crate` in cargo's cache is not the one that the pin names.
     #[error(
-        "{}: its SHA-256 is {found}, patch/upstream/Cargo.lock says {expected}: the file is damaged or was changed; \
+        "{}: its SHA-256 is {found}, the pin says {expected}: the file is damaged or was changed; \
          delete it and run again",
         path.display()
     )]
@@ -39,10 +39,10 @@ pub enum Error {
 
     /// A folder under `patch/` is for a crate that the pin does not name.
     #[error(
-        "patch/{krate}: patch/upstream/Cargo.lock has no {krate} with a checksum; add it to patch/upstream/Cargo.toml \
-         with its exact version, and run `cargo update --workspace --manifest-path patch/upstream/Cargo.toml`"
+        "patch/{krate}: {locks} has no {krate} with a checksum; add it to the Cargo.toml beside that with its exact version, \
+         and run `cargo update --workspace` with it as `--manifest-path`"
     )]
-    NotPinned { krate: String },
+    NotPinned { krate: String, locks: String },
 
     /// Cargo could not fetch a pinned crate.
     #[error(
@@ -92,14 +92,18 @@ pub enum Error {
 
     /// An assembled crate has something that would be lost.
     #[error(
-        "patched/{krate} has edits that are not in patch/: {edits}; \
+        "{place} has edits that are not in patch/: {edits}; \
          `cargo fork refresh {krate}` keeps them, `cargo fork assemble --discard` drops them"
     )]
-    HandEdits { krate: String, edits: String },
+    HandEdits {
+        place: String,
+        krate: String,
+        edits: String,
+    },
 
-    /// Something in `patched/` is not from us, so `refresh` cannot keep it.
-    #[error("patched/{name} {what}; move it away, or drop it with `cargo fork assemble --discard`")]
-    NotOurs { name: String, what: String },
+    /// Something among the assembled crates is not from us, so `refresh` cannot keep it.
+    #[error("{place} {what}; move it away, or drop it with `cargo fork assemble --discard`")]
+    NotOurs { place: String, what: String },
 
     /// A program that the tool rests on is not there.
     #[error("cannot run `{program}`: {source}; install it and run again")]

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 use fork::project::Project;
-use fork::{Result, verbs};
+use fork::{Result, change, verbs};
 
 /// Evergreen's tool: published crates, with our changes laid over them.
 ///
@@ -24,6 +24,9 @@ use fork::{Result, verbs};
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    /// The line that is meant: seed, newest, or all; a crate that is named has its own, and else it is seed
+    #[arg(long, global = true, value_name = "LINE")]
+    line: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -201,7 +204,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
-    let project = Project::discover(&PathBuf::from("."))?;
+    let whole = Project::discover(&PathBuf::from("."))?;
+    let project = whole.meant(cli.line.as_deref(), cli.verb.krate(&whole)?.as_deref())?;
     match cli.verb {
         Verb::Assemble { discard } => verbs::assemble::run(&project, discard),
         Verb::Edit { krate } => verbs::edit::run(&project, &krate),
@@ -250,5 +254,39 @@ fn run(cli: Cli) -> Result<()> {
             vendor,
             ..
         } => verbs::use_project::run(&project, &target, &krates, vendor.as_deref()),
+    }
+}
+
+impl Verb {
+    /// The crate that is named, or whose change is.
+    fn krate(&self, project: &Project) -> Result<Option<String>> {
+        let change = match self {
+            Verb::Test { before, .. } => before,
+            Verb::Export {
+                krate: None,
+                change,
+                ..
+            } => change,
+            _ => &None,
+        };
+        if let Some(slug) = change {
+            return Ok(Some(change::find(project, slug)?.krate));
+        }
+        Ok(match self {
+            Verb::Edit { krate } | Verb::Rebase { krate, .. } | Verb::Bench { krate, .. } => {
+                Some(krate.clone())
+            }
+            Verb::Refresh { krate, .. }
+            | Verb::Diff { krate, .. }
+            | Verb::Test { krate, .. }
+            | Verb::Verify { krate }
+            | Verb::Api { krate }
+            | Verb::Export { krate, .. } => krate.clone(),
+            Verb::Assemble { .. }
+            | Verb::Status { .. }
+            | Verb::Lint { .. }
+            | Verb::Publish { .. }
+            | Verb::Use { .. } => None,
+        })
     }
 }

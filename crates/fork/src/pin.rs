@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::IoContext;
 use crate::process::{self, cargo};
-use crate::project::{Project, split_name, stays_inside};
+use crate::project::{Line, Project, split_name, stays_inside};
 use crate::{Error, Result};
 
 /// One published crate, exactly.
@@ -51,7 +51,10 @@ pub fn read_lock(path: &Path) -> Result<Vec<LockedPackage>> {
 /// # Errors
 /// [`Error::NotPinned`] for the first that the lock does not name with this version and a checksum.
 pub fn pins(project: &Project, crates: &[String]) -> Result<Vec<Pin>> {
-    let locked = read_lock(&project.pin_lock())?;
+    let mut locked = Vec::new();
+    for line in project.lines() {
+        locked.extend(read_lock(&line.pin_lock())?);
+    }
     let pin = |krate: &String| {
         let (name, version) = split_name(krate).unwrap_or((krate, ""));
         locked
@@ -64,6 +67,7 @@ pub fn pins(project: &Project, crates: &[String]) -> Result<Vec<Pin>> {
             })
             .ok_or_else(|| Error::NotPinned {
                 krate: krate.clone(),
+                locks: lock_names(project),
             })
     };
     crates.iter().map(pin).collect()
@@ -74,16 +78,21 @@ pub fn pins(project: &Project, crates: &[String]) -> Result<Vec<Pin>> {
 /// # Errors
 /// [`Error::Fetch`] where cargo cannot, [`Error::Tampered`] where a file is not what the pin names.
 pub fn fetch(project: &Project, pins: &[Pin]) -> Result<Vec<Vec<u8>>> {
-    let missing: Vec<&str> = pins
-        .iter()
-        .filter(|pin| cached(pin).is_empty())
-        .map(|pin| pin.krate.as_str())
-        .collect();
-    if !missing.is_empty() {
+    for line in project.lines() {
+        let missing: Vec<&str> = pins
+            .iter()
+            .filter(|pin| {
+                cached(pin).is_empty() && project.line_of(&pin.krate).name() == line.name()
+            })
+            .map(|pin| pin.krate.as_str())
+            .collect();
+        if missing.is_empty() {
+            continue;
+        }
         let mut command = cargo();
         command
             .args(["fetch", "--quiet", "--locked", "--manifest-path"])
-            .arg(project.pin_manifest());
+            .arg(line.pin_manifest());
         let output = process::run(&mut command)?;
         if !output.status.success() {
             return Err(Error::Fetch {
@@ -150,6 +159,13 @@ pub fn read_checked(pin: &Pin) -> Result<Vec<u8>> {
 /// Whether cargo has it, whatever it is.
 pub fn is_cached(pin: &Pin) -> bool {
     !cached(pin).is_empty()
+}
+
+/// The locks that may name a crate, as messages say them.
+fn lock_names(project: &Project) -> String {
+    let name = |line: &Line| line.shown(&line.pin_lock());
+    let names: Vec<String> = project.whole().lines().iter().map(name).collect();
+    names.join(" or ")
 }
 
 fn cached(pin: &Pin) -> Vec<PathBuf> {

@@ -1,34 +1,205 @@
 //! A checkout of Evergreen: where things stand in it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::IoContext;
-use crate::{Error, Result};
+use crate::{Error, Result, pin, process};
 
-/// A checkout of Evergreen. Cheap to clone; holds paths alone.
+/// What is said of a line once and for all.
+#[derive(Debug)]
+struct Place {
+    name: &'static str,
+    /// The folder of its workspace, from the root of the checkout.
+    home: &'static str,
+    /// The folder of its pin.
+    pin: &'static str,
+    /// Whether crates of it state a newer Rust than they are built with here; cargo then has to be told not to mind.
+    states_newer_rust: bool,
+}
+
+/// The first is the one that is meant where none is named. Cargo refuses two members of one name in a workspace, so the
+/// others have a workspace of their own.
+const LINES: [Place; 2] = [
+    Place {
+        name: "seed",
+        home: "",
+        pin: "patch/upstream",
+        states_newer_rust: false,
+    },
+    Place {
+        name: "newest",
+        home: "newest",
+        pin: "newest/upstream",
+        states_newer_rust: true,
+    },
+];
+
+/// What stands for every line where one is to be named.
+pub const EVERY_LINE: &str = "all";
+
+/// Releases that are built together: a workspace over the assembled crates, and a pin, which builds on the published ones.
+#[derive(Debug, Clone)]
+pub struct Line {
+    place: &'static Place,
+    checkout: PathBuf,
+    /// What the pin's lock names, as `<crate>-<version>`; read when it is asked for.
+    locked: Arc<OnceLock<BTreeSet<String>>>,
+}
+
+impl Line {
+    pub fn name(&self) -> &'static str {
+        self.place.name
+    }
+
+    /// The folder of its workspace.
+    pub fn root(&self) -> PathBuf {
+        self.checkout.join(self.place.home)
+    }
+
+    /// The workspace's manifest: the one with the `[patch]` table.
+    pub fn manifest(&self) -> PathBuf {
+        self.root().join("Cargo.toml")
+    }
+
+    /// The workspace's lock.
+    pub fn lock(&self) -> PathBuf {
+        self.root().join("Cargo.lock")
+    }
+
+    /// The package that pins and builds the untouched side.
+    pub fn pin_manifest(&self) -> PathBuf {
+        self.checkout.join(self.place.pin).join("Cargo.toml")
+    }
+
+    /// The one place where the versions and checksums of its published crates stand.
+    pub fn pin_lock(&self) -> PathBuf {
+        self.checkout.join(self.place.pin).join("Cargo.lock")
+    }
+
+    /// Where its assembled crates stand.
+    pub fn patched(&self) -> PathBuf {
+        self.root().join("patched")
+    }
+
+    /// How a command line names it; nothing for the first, which is meant where none is named.
+    pub fn flag(&self) -> String {
+        match self.place.home {
+            "" => String::new(),
+            _ => format!(" --line {}", self.name()),
+        }
+    }
+
+    /// A path as messages say it: from the root of the checkout.
+    pub fn shown(&self, path: &Path) -> String {
+        let inner = path.strip_prefix(&self.checkout).unwrap_or(path);
+        inner.display().to_string()
+    }
+
+    /// `cargo <verb>` in its workspace, with the lock as it is.
+    pub fn cargo(&self, verb: &str) -> Command {
+        let mut command = process::cargo();
+        command.current_dir(self.root()).args([verb, "--locked"]);
+        command.args(self.build_flags());
+        command
+    }
+
+    /// What every cargo command that builds its crates is told.
+    pub fn build_flags(&self) -> &'static [&'static str] {
+        match self.place.states_newer_rust {
+            true => &["--ignore-rust-version"],
+            false => &[],
+        }
+    }
+
+    /// A lock that cannot be read names nothing here; who needs its checksums says what is wrong with it.
+    fn pins(&self, krate: &str) -> bool {
+        let locked = self.locked.get_or_init(|| {
+            let packages = pin::read_lock(&self.pin_lock()).unwrap_or_default();
+            let name =
+                |package: &pin::LockedPackage| format!("{}-{}", package.name, package.version);
+            packages.iter().map(name).collect()
+        });
+        locked.contains(krate)
+    }
+}
+
+/// A checkout of Evergreen, and which of its lines are meant. Cheap to clone; holds paths and names.
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
+    every: Vec<Line>,
+    meant: Vec<Line>,
 }
 
 impl Project {
-    /// Finds the checkout that `start` stands in.
+    /// Finds the checkout that `start` stands in; all its lines are meant.
     ///
     /// # Errors
     /// [`Error::Usage`] where neither `start` nor a folder above it is one.
     pub fn discover(start: &Path) -> Result<Self> {
         let start = start.canonicalize().on("cannot find", start)?;
-        start
+        let root = start
             .ancestors()
-            .find(|folder| folder.join("patch/upstream/Cargo.toml").is_file())
-            .map(|root| Project { root: root.into() })
+            .find(|folder| folder.join(LINES[0].pin).join("Cargo.toml").is_file())
             .ok_or_else(|| {
                 Error::Usage(format!(
-                    "{}: not in a checkout of Evergreen (no patch/upstream/Cargo.toml here or above); run from its root",
-                    start.display()
+                    "{}: not in a checkout of Evergreen (no {}/Cargo.toml here or above); run from its root",
+                    start.display(),
+                    LINES[0].pin
                 ))
-            })
+            })?;
+        let line = |place: &'static Place| Line {
+            place,
+            checkout: root.to_owned(),
+            locked: Arc::default(),
+        };
+        let mut every: Vec<Line> = LINES.iter().map(line).collect();
+        every.retain(|line| line.pin_manifest().is_file());
+        Ok(Project {
+            root: root.to_owned(),
+            meant: every.clone(),
+            every,
+        })
+    }
+
+    /// The checkout as a command means it: the line of `krate` where a crate is named, else the line named, else the first.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is no such line, or not one such crate.
+    pub fn meant(&self, line: Option<&str>, krate: Option<&str>) -> Result<Self> {
+        let meant = match (line, krate) {
+            (Some(EVERY_LINE), _) | (None, Some(_)) => self.every.clone(),
+            (Some(name), _) => vec![self.find_line(name)?],
+            (None, None) => self.every[..1].to_vec(),
+        };
+        let project = Project {
+            meant,
+            ..self.clone()
+        };
+        Ok(match krate {
+            Some(name) => project.of(&project.find_crate(name)?),
+            None => project,
+        })
+    }
+
+    /// The checkout with the line of a crate alone.
+    pub fn of(&self, krate: &str) -> Self {
+        Project {
+            meant: vec![self.line_of(krate).clone()],
+            ..self.clone()
+        }
+    }
+
+    /// The checkout with all its lines.
+    pub fn whole(&self) -> Self {
+        Project {
+            meant: self.every.clone(),
+            ..self.clone()
+        }
     }
 
     /// The root of the checkout, canonical.
@@ -36,24 +207,21 @@ impl Project {
         &self.root
     }
 
-    /// The root workspace's manifest: the one with the `[patch]` table.
-    pub fn manifest(&self) -> PathBuf {
-        self.root.join("Cargo.toml")
+    /// The lines that are meant; one at least.
+    pub fn lines(&self) -> &[Line] {
+        &self.meant
     }
 
-    /// The root workspace's lock.
-    pub fn lock(&self) -> PathBuf {
-        self.root.join("Cargo.lock")
-    }
-
-    /// The package that pins and builds the untouched side.
-    pub fn pin_manifest(&self) -> PathBuf {
-        self.root.join("patch/upstream/Cargo.toml")
-    }
-
-    /// The one place where upstream's versions and checksums stand.
-    pub fn pin_lock(&self) -> PathBuf {
-        self.root.join("patch/upstream/Cargo.lock")
+    /// The line that a crate, given as `<crate>-<version>`, belongs to: the first whose pin names it. One that no pin names
+    /// counts to the first line, where it is missed.
+    pub fn line_of(&self, krate: &str) -> &Line {
+        match &self.every[..] {
+            [only] => only,
+            every => every
+                .iter()
+                .find(|line| line.pins(krate))
+                .unwrap_or(&every[0]),
+        }
     }
 
     /// What we wrote for a crate, given as `<crate>-<version>`.
@@ -61,14 +229,14 @@ impl Project {
         self.root.join("patch").join(krate)
     }
 
-    /// Where the assembled crates stand.
-    pub fn patched(&self) -> PathBuf {
-        self.root.join("patched")
-    }
-
     /// Where one assembled crate stands.
     pub fn patched_dir(&self, krate: &str) -> PathBuf {
-        self.patched().join(krate)
+        self.line_of(krate).patched().join(krate)
+    }
+
+    /// The same as messages say it: from the root of the checkout.
+    pub fn patched_name(&self, krate: &str) -> String {
+        self.line_of(krate).shown(&self.patched_dir(krate))
     }
 
     /// Scratch space of the tool, made when asked for.
@@ -78,7 +246,7 @@ impl Project {
         Ok(dir)
     }
 
-    /// The crates that the fork knows, as `<crate>-<version>`, in order of name: a folder under `patch/` each.
+    /// The crates of the lines that are meant, as `<crate>-<version>`, in order of name: a folder under `patch/` each.
     pub fn crates(&self) -> Result<Vec<String>> {
         let dir = self.root.join("patch");
         let mut crates = Vec::new();
@@ -88,6 +256,11 @@ impl Project {
                 crates.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
+        let is_meant = |krate: &String| {
+            let name = self.line_of(krate).name();
+            self.meant.iter().any(|line| line.name() == name)
+        };
+        crates.retain(is_meant);
         crates.sort();
         Ok(crates)
     }
@@ -98,14 +271,20 @@ impl Project {
     /// [`Error::Usage`] that lists the crates there are.
     pub fn find_crate(&self, name: &str) -> Result<String> {
         let crates = self.crates()?;
-        let mut hits = crates.iter().filter(|krate| {
+        let means = |krate: &&String| {
             krate.as_str() == name || split_name(krate).is_some_and(|(n, _)| n == name)
-        });
-        match (hits.next(), hits.next()) {
-            (Some(hit), None) => Ok(hit.clone()),
-            _ => Err(Error::Usage(format!(
+        };
+        let hits: Vec<&String> = crates.iter().filter(means).collect();
+        match hits[..] {
+            [hit] => Ok(hit.clone()),
+            [] => Err(Error::Usage(format!(
                 "no crate `{name}` here; expected one of: {}",
                 crates.join(", ")
+            ))),
+            [a, b, ..] => Err(Error::Usage(format!(
+                "`{name}` is here in several versions: name it {a} or {b}, or its line with `--line {}` or `--line {}`",
+                self.line_of(a).name(),
+                self.line_of(b).name()
             ))),
         }
     }
@@ -116,6 +295,17 @@ impl Project {
             Some(name) => Ok(vec![self.find_crate(name)?]),
             None => self.crates(),
         }
+    }
+
+    fn find_line(&self, name: &str) -> Result<Line> {
+        let line = self.every.iter().find(|line| line.name() == name);
+        line.cloned().ok_or_else(|| {
+            let names: Vec<&str> = self.every.iter().map(Line::name).collect();
+            Error::Usage(format!(
+                "no line `{name}` here; expected {} or {EVERY_LINE}",
+                names.join(", ")
+            ))
+        })
     }
 }
 

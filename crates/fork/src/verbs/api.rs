@@ -24,12 +24,14 @@ use crate::{Error, Result, assemble as assembly};
 /// Where the list stands.
 const PAGE: &str = "docs/API.md";
 
-/// Compares one crate and prints what came, or all that have changes and writes the page.
+/// Compares one crate and prints what came, or all that have changes, of every line, and writes the page.
 ///
 /// # Errors
 /// [`Error::Check`] where an item is gone or changed, or one came that can break users of what was there.
 pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     require_nightly()?;
+    let whole = project.whole();
+    let project = if name.is_some() { project } else { &whole };
     assemble::ensure(project)?;
     let suites = Suites::read(project)?;
     let mut crates = project.select(name)?;
@@ -92,7 +94,7 @@ fn document(project: &Project, suites: &Suites, krate: &str, inputs: String) -> 
         purpose: format!("api/{krate}"),
         krate,
         needs: &BTreeSet::new(),
-        side: &suites.untouched_needs,
+        side: suites.untouched_needs(project.line_of(krate)),
     };
     let bare = untouched.make(project, |_| Ok(()))?;
     let member = bare.join(untouched.member());
@@ -105,7 +107,8 @@ fn document(project: &Project, suites: &Suites, krate: &str, inputs: String) -> 
         &["-p", untouched::SIDE],
     )?;
     let patched = project.patched_dir(krate);
-    let after = items(project, suites, krate, project.root(), &patched, &[])?;
+    let workspace = project.line_of(krate).root();
+    let after = items(project, suites, krate, &workspace, &patched, &[])?;
     Ok(Documented {
         inputs,
         before,
@@ -146,7 +149,9 @@ fn items(
         format!("-Zunstable-options --output-format=json --cap-lints=allow --cfg=asked_{asked}");
     let mut command = nightly_cargo();
     command
-        .args(["doc", "--no-deps", "--lib", "--locked", "--quiet", "-p"])
+        .args(["doc", "--no-deps", "--lib", "--locked", "--quiet"])
+        .args(project.line_of(krate).build_flags())
+        .arg("-p")
         .arg(package_spec(krate))
         .args(more)
         .arg(features)

@@ -6,12 +6,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Result;
 use crate::assemble::{self, Report};
-use crate::project::Project;
+use crate::project::{Line, Project};
 
 /// Assembles and says what was done: a moving line on a terminal, a line a step elsewhere.
 pub fn run(project: &Project, discard: bool) -> Result<()> {
     let report = with_progress(|tell| assemble::run(project, discard, tell))?;
-    println!("{}", summary(&report));
+    println!("{}", summary(project, &report));
     Ok(())
 }
 
@@ -19,28 +19,32 @@ pub fn run(project: &Project, discard: bool) -> Result<()> {
 pub fn ensure(project: &Project) -> Result<Report> {
     let report = with_progress(|tell| assemble::run(project, false, tell))?;
     if !report.rebuilt.is_empty() || !report.edited.is_empty() {
-        eprintln!("{}", summary(&report));
+        eprintln!("{}", summary(project, &report));
     }
     Ok(report)
 }
 
-fn summary(report: &Report) -> String {
-    let lock = if report.lock_updated {
-        "; Cargo.lock took up a new dependency: commit it"
-    } else {
-        ""
+fn summary(project: &Project, report: &Report) -> String {
+    let lock = match &report.updated_locks[..] {
+        [] => String::new(),
+        locks => format!(
+            "; {} took up a new dependency: commit it",
+            locks.join(" and ")
+        ),
     };
     let edited = report.edited.iter().map(|(krate, edits)| {
-        format!(
-            "patched/{krate} stays as it stands, with edits that are not in patch/ yet: {edits}\n"
-        )
+        let place = project.patched_name(krate);
+        format!("{place} stays as it stands, with edits that are not in patch/ yet: {edits}\n")
     });
     let edited: String = edited.collect();
     let fresh = report.fresh.len();
+    let place = |line: &Line| format!("{}/", line.shown(&line.patched()));
+    let places: Vec<String> = project.lines().iter().map(place).collect();
+    let places = places.join(" and ");
     match report.rebuilt.len() {
-        0 => format!("{edited}patched/ is fresh: {fresh} crates{lock}"),
+        0 => format!("{edited}{places} is fresh: {fresh} crates{lock}"),
         rebuilt => {
-            format!("{edited}patched/ assembled: {rebuilt} crates anew, {fresh} fresh{lock}")
+            format!("{edited}{places} assembled: {rebuilt} crates anew, {fresh} fresh{lock}")
         }
     }
 }

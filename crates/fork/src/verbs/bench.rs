@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::change;
 use crate::lay;
-use crate::process::{self, cargo};
+use crate::process;
 use crate::project::{Project, package_spec};
 use crate::verbs::test::suites::Suites;
 use crate::verbs::{assemble, untouched};
@@ -36,7 +36,7 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
         purpose: "bench".into(),
         krate: &krate,
         needs: &BTreeSet::new(),
-        side: &suites.untouched_needs,
+        side: suites.untouched_needs(project.line_of(&krate)),
     };
     let bare = untouched.make(project, |repo| {
         changes
@@ -44,6 +44,7 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
             .try_for_each(|change| lay::lay_tests(repo, change, &[]))
     })?;
     let results = project.scratch("criterion")?;
+    let line = project.line_of(&krate);
     let sides = [
         (
             "untouched",
@@ -51,16 +52,14 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
             &["-p", untouched::SIDE][..],
             "--save-baseline",
         ),
-        ("patched", project.root(), &[], "--baseline"),
+        ("patched", &*line.root(), &[], "--baseline"),
     ];
     for bench in benches {
         for (side, dir, more, baseline) in sides {
             println!("{krate}, {bench}, {side}:");
-            let mut command = cargo();
+            let mut command = line.cargo("bench");
             command
-                .args([
-                    "bench", "--locked", "--quiet", "-p", &spec, "--bench", bench,
-                ])
+                .args(["--quiet", "-p", &spec, "--bench", bench])
                 .args(more);
             suites.of(&krate).add_features_to(&mut command);
             command

@@ -9,28 +9,33 @@ use crate::defects::{self, Defect, State};
 use crate::error::IoContext;
 use crate::git::{Repo, UPSTREAM};
 use crate::pin::{self, LockedPackage};
-use crate::process::{self, cargo};
-use crate::project::{Project, package_spec, split_name};
+use crate::process;
+use crate::project::{Line, Project, package_spec, split_name};
 use crate::verbs::test::suites::Suites;
 use crate::verbs::{assemble, refresh, status, test};
 use crate::{Error, Result};
 
-/// Runs every check, or with `quick` those alone that build nothing.
+/// Runs every check, or with `quick` those alone that build nothing. What stands in files is checked of every line, what has
+/// to be assembled of those that are meant.
 ///
 /// # Errors
 /// [`Error::Check`] with the number of findings, each of which has been printed.
 pub fn run(project: &Project, quick: bool) -> Result<()> {
-    let changes = change::all(project)?;
+    let whole = project.whole();
+    let changes = change::all(&whole)?;
     let mut findings = Vec::new();
     for change in &changes {
         check_facts(change, &changes, &mut findings);
         check_files(change, &mut findings)?;
     }
-    check_folders(project, &changes, &mut findings)?;
+    check_folders(&whole, &changes, &mut findings)?;
     check_defects(project, &changes, &mut findings)?;
-    check_locks(project, &mut findings)?;
-    check_patch_table(project, &mut findings)?;
+    for line in whole.lines() {
+        check_locks(line, &mut findings)?;
+        check_patch_table(&whole, line, &mut findings)?;
+    }
 
+    let changes = change::all(project)?;
     assemble::ensure(project)?;
     check_removals(project, &changes, &mut findings);
     check_format(project, &changes, &mut findings)?;
@@ -253,7 +258,7 @@ fn check_private_rows(
 }
 
 /// Both sides must differ in our changes alone, so what both locks name has one version.
-fn check_locks(project: &Project, findings: &mut Vec<String>) -> Result<()> {
+fn check_locks(line: &Line, findings: &mut Vec<String>) -> Result<()> {
     let versions = |locked: Vec<LockedPackage>| {
         let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for package in locked {
@@ -264,21 +269,24 @@ fn check_locks(project: &Project, findings: &mut Vec<String>) -> Result<()> {
         }
         versions
     };
-    let ours = versions(pin::read_lock(&project.lock())?);
-    for (name, theirs) in versions(pin::read_lock(&project.pin_lock())?) {
+    let [lock, pin_lock] = [line.lock(), line.pin_lock()];
+    let ours = versions(pin::read_lock(&lock)?);
+    for (name, theirs) in versions(pin::read_lock(&pin_lock)?) {
         // The untouched side may have fewer versions of a crate: it has no dev-dependencies.
         if let Some(ours) = ours.get(&name).filter(|ours| !theirs.is_subset(ours)) {
             findings.push(format!(
-                "{name} is {theirs:?} in patch/upstream/Cargo.lock and {ours:?} in Cargo.lock; bring both to one with `cargo update --precise`"
+                "{name} is {theirs:?} in {} and {ours:?} in {}; bring both to one with `cargo update --precise`",
+                line.shown(&pin_lock),
+                line.shown(&lock)
             ));
         }
     }
     Ok(())
 }
 
-/// The root manifest has a line for every crate of the fork.
-fn check_patch_table(project: &Project, findings: &mut Vec<String>) -> Result<()> {
-    let path = project.manifest();
+/// The manifest of a line has a row for every crate of it.
+fn check_patch_table(project: &Project, line: &Line, findings: &mut Vec<String>) -> Result<()> {
+    let path = line.manifest();
     let text = fs::read_to_string(&path).on("cannot read", &path)?;
     let manifest: toml::Table = text
         .parse()
@@ -287,12 +295,16 @@ fn check_patch_table(project: &Project, findings: &mut Vec<String>) -> Result<()
         .get("patch")
         .and_then(|patch| patch.get("crates-io"));
     for krate in project.crates()? {
+        if project.line_of(&krate).name() != line.name() {
+            continue;
+        }
         let (name, _) = split_name(&krate).unwrap_or((&krate, ""));
         let there = table.and_then(|table| table.get(name)?.get("path")?.as_str());
         let expected = format!("patched/{krate}");
         if there != Some(&expected) {
             findings.push(format!(
-                "Cargo.toml: [patch.crates-io] {name}: expected path {expected:?}, found {there:?}"
+                "{}: [patch.crates-io] {name}: expected path {expected:?}, found {there:?}",
+                line.shown(&path)
             ));
         }
     }
@@ -389,12 +401,10 @@ fn check_clippy(project: &Project, changes: &[Change], findings: &mut Vec<String
             .filter(|change| change.krate == krate)
             .flat_map(|change| change.files.keys().map(String::as_str))
             .collect();
-        let mut clippy = cargo();
+        let mut clippy = project.line_of(krate).cargo("clippy");
         clippy
             .args([
-                "clippy",
                 "--quiet",
-                "--locked",
                 "--all-targets",
                 "--no-deps",
                 "--message-format=json",
@@ -402,8 +412,7 @@ fn check_clippy(project: &Project, changes: &[Change], findings: &mut Vec<String
                 &package_spec(krate),
             ])
             // Our clippy.toml is for our packages; what goes upstream follows upstream's.
-            .env("CLIPPY_CONF_DIR", project.patched_dir(krate))
-            .current_dir(project.root());
+            .env("CLIPPY_CONF_DIR", project.patched_dir(krate));
         suites.of(krate).add_features_to(&mut clippy);
         // What clippy denies by itself must not end the build where the line is upstream's; in ours it is a finding all the same.
         clippy.args(["--", "--warn", "clippy::correctness"]);

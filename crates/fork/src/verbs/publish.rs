@@ -19,14 +19,22 @@ use crate::{Error, Result, aside, assemble as assembly};
 ///
 /// # Errors
 /// [`Error::Usage`] where something stands there, where the branch has no name that git takes, where crates have hand
-/// edits, or where a change is private and `private` is false.
+/// edits, where several lines are meant, or where a change is private and `private` is false.
 pub fn run(project: &Project, to: &Path, branch: &str, private: bool) -> Result<()> {
+    if let [one, other, ..] = project.lines() {
+        return Err(Error::Usage(format!(
+            "cargo takes one crate of a name from a branch: publish {} and {} to a branch each",
+            one.name(),
+            other.name()
+        )));
+    }
     let changes = change::all(project)?;
     refuse_private(&changes, private)?;
     let report = assemble::ensure(project)?;
     if let Some((krate, edits)) = report.edited.first() {
         return Err(Error::Usage(format!(
-            "patched/{krate} has edits that are not in patch/: {edits}; `cargo fork refresh {krate}` keeps them"
+            "{} has edits that are not in patch/: {edits}; `cargo fork refresh {krate}` keeps them",
+            project.patched_name(krate)
         )));
     }
     let mut crates: Vec<&str> = changes.iter().map(|change| change.krate.as_str()).collect();

@@ -172,7 +172,7 @@ impl Job {
             fs::write(&path, text).on("cannot write", &path)
         })?;
         fs::remove_dir_all(&self.dir).on("cannot delete", &self.dir)?;
-        self.tell(&changes, &upstream, &dropped);
+        self.tell(project, &changes, &upstream, &dropped);
         Ok(())
     }
 
@@ -213,7 +213,13 @@ impl Job {
         text
     }
 
-    fn tell(&self, changes: &[Change], upstream: &[String], dropped: &[&String]) {
+    fn tell(
+        &self,
+        project: &Project,
+        changes: &[Change],
+        upstream: &[String],
+        dropped: &[&String],
+    ) {
         let Job {
             old, new, version, ..
         } = self;
@@ -231,11 +237,14 @@ impl Job {
             upstream.len(),
             dropped.len()
         );
+        let line = project.line_of(old);
+        let [pin, manifest] = [line.pin_manifest(), line.manifest()].map(|path| line.shown(&path));
         println!(
-            "next: put \"={version}\" for {} into patch/upstream/Cargo.toml and `cargo update --workspace --manifest-path \
-             patch/upstream/Cargo.toml`; write {new} for {old} in Cargo.toml and tests/suites.toml; `git rm -r patch/{old}`; \
-             `cargo fork assemble`, and `cargo fork test {}`",
-            self.name, self.name
+            "next: put \"={version}\" for {} into {pin} and `cargo update --workspace --manifest-path {pin}`; write {new} for \
+             {old} in {manifest} and tests/suites.toml; `git rm -r patch/{old}`; `cargo fork assemble{}`, and \
+             `cargo fork test {new}`",
+            self.name,
+            line.flag()
         );
     }
 }

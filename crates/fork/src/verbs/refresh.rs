@@ -25,7 +25,9 @@ pub fn run(project: &Project, name: Option<&str>, drop_missing: bool) -> Result<
         let dir = project.patched_dir(&krate);
         if assemble::head_as_made(&dir).is_none() {
             return Err(Error::Usage(format!(
-                "patched/{krate} is not assembled; run `cargo fork assemble` first"
+                "{} is not assembled; run `cargo fork assemble{}` first",
+                project.patched_name(&krate),
+                project.line_of(&krate).flag()
             )));
         }
         if name.is_some() || assemble::hand_edits(&dir)?.is_some() {
@@ -37,20 +39,21 @@ pub fn run(project: &Project, name: Option<&str>, drop_missing: bool) -> Result<
 
 fn refresh(project: &Project, krate: &str, drop_missing: bool) -> Result<()> {
     let repo = Repo::at(project.patched_dir(krate));
-    refuse_uncommitted(krate, &repo)?;
+    let place = project.patched_name(krate);
+    refuse_uncommitted(krate, &place, &repo)?;
     let changes = take_all(project, krate, &repo)?;
     refuse_overwriting(project, krate, &changes)?;
     let mut missing = change::series(project, krate)?;
     missing.retain(|slug| !changes.iter().any(|change| change.slug == *slug));
     if !missing.is_empty() && !drop_missing {
         return Err(Error::Check(format!(
-            "patched/{krate} has no commit for {}; `cargo fork refresh {krate} --drop` deletes the folders",
+            "{place} has no commit for {}; `cargo fork refresh {krate} --drop` deletes the folders",
             missing.join(", ")
         )));
     }
 
     let remade = assemble::remake(project, krate, &changes)?;
-    same_tree(krate, &repo, &remade.repo)?;
+    same_tree(&place, &repo, &remade.repo)?;
     write_folder(project, krate, &changes, &missing, &remade.folder)?;
     let new = changes
         .iter()
@@ -58,10 +61,7 @@ fn refresh(project: &Project, krate: &str, drop_missing: bool) -> Result<()> {
     let new: Vec<&Change> = new.collect();
     remade.accept(project)?;
 
-    println!(
-        "patch/{krate}: {} changes as in patched/{krate}",
-        changes.len()
-    );
+    println!("patch/{krate}: {} changes as in {place}", changes.len());
     for change in new {
         println!(
             "patch/{}/{FACTS}: written from the commit's message; complete it (`cargo fork lint` says what is missing)",
@@ -74,13 +74,13 @@ fn refresh(project: &Project, krate: &str, drop_missing: bool) -> Result<()> {
     Ok(())
 }
 
-fn refuse_uncommitted(krate: &str, repo: &Repo) -> Result<()> {
+fn refuse_uncommitted(krate: &str, place: &str, repo: &Repo) -> Result<()> {
     let edits = repo.edits()?;
     if edits.is_empty() {
         return Ok(());
     }
     Err(Error::Check(format!(
-        "patched/{krate} has edits that are not committed: {}; commit them to the change they belong to \
+        "{place} has edits that are not committed: {}; commit them to the change they belong to \
          (`cargo fork edit {krate}` shows how), and run again from the root of the checkout",
         edits.join(", ")
     )))
@@ -93,28 +93,30 @@ fn refuse_overwriting(project: &Project, krate: &str, changes: &[Change]) -> Res
         return Ok(());
     }
     Err(Error::Check(format!(
-        "refresh would overwrite what changed under patch/ since patched/{krate} was made: {}; `cargo fork assemble` \
+        "refresh would overwrite what changed under patch/ since {} was made: {}; `cargo fork assemble` \
          takes it up where the tree has no edits; else put it aside with git, refresh, and merge there",
+        project.patched_name(krate),
         lost.join(", ")
     )))
 }
 
 /// Reads every commit behind the published crate as a change.
 fn take_all(project: &Project, krate: &str, repo: &Repo) -> Result<Vec<Change>> {
+    let place = project.patched_name(krate);
     let mut changes: Vec<Change> = Vec::new();
     for commit in repo.commits()? {
         let message = repo.git(["show", "--no-patch", "--format=%B", &commit])?;
         let subject = message.lines().next().unwrap_or_default();
         let slug = change::slug_in(&message).ok_or_else(|| {
             Error::Check(format!(
-                "patched/{krate}: commit {commit:.8} ({subject:?}) has no line `Change: <slug>` at its end; squash it into \
+                "{place}: commit {commit:.8} ({subject:?}) has no line `Change: <slug>` at its end; squash it into \
                  the change it belongs to with `git rebase --interactive --autosquash {UPSTREAM}`, or reword it to start \
                  a change"
             ))
         })?;
         if changes.iter().any(|change| change.slug == slug) {
             return Err(Error::Check(format!(
-                "patched/{krate}: two commits say `Change: {slug}`; squash them with \
+                "{place}: two commits say `Change: {slug}`; squash them with \
                  `git rebase --interactive --autosquash {UPSTREAM}`"
             )));
         }
@@ -312,7 +314,7 @@ fn edited_at(
 }
 
 /// Holds what was laid from the changes against the tree that they were taken from.
-fn same_tree(krate: &str, tree: &Repo, laid: &Repo) -> Result<()> {
+fn same_tree(place: &str, tree: &Repo, laid: &Repo) -> Result<()> {
     let files = |repo: &Repo| -> Result<BTreeMap<String, String>> {
         let list = repo.git(["ls-tree", "-r", "-z", "HEAD"])?;
         let entry = |line: &str| {
@@ -326,7 +328,7 @@ fn same_tree(krate: &str, tree: &Repo, laid: &Repo) -> Result<()> {
     match tree.keys().chain(laid.keys()).find(differs) {
         None => Ok(()),
         Some(file) => Err(Error::Check(format!(
-            "patched/{krate}: {file} would not come back as it is (is it shared from a twin, in `removes`, or its mode \
+            "{place}: {file} would not come back as it is (is it shared from a twin, in `removes`, or its mode \
              changed?); nothing was written"
         ))),
     }
@@ -441,7 +443,7 @@ pub const NOT_YET: &str = "2000-01-01";
 
 fn refuse(change: &Change, what: String) -> Error {
     Error::Check(format!(
-        "patched/{}, change {}: {what}; nothing was written",
+        "{}, change {}: {what}; nothing was written",
         change.krate, change.slug
     ))
 }

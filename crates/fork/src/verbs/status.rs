@@ -8,7 +8,7 @@ use crate::Result;
 use crate::change::{self, Change};
 use crate::lay;
 use crate::process::{self, cargo};
-use crate::project::{Project, split_name};
+use crate::project::{Line, Project, split_name};
 
 /// One rule under the header and nothing else: what a terminal shows best and a file keeps best.
 pub(super) const STYLE: TableStyle =
@@ -16,7 +16,12 @@ pub(super) const STYLE: TableStyle =
 
 /// Prints the table.
 pub fn run(project: &Project) -> Result<()> {
-    let newer = newer_releases(project);
+    let newer: Vec<_> = project.lines().iter().map(newer_releases).collect();
+    let newer_of = |krate: &str| {
+        let line = project.line_of(krate).name();
+        let at = project.lines().iter().position(|of| of.name() == line)?;
+        newer[at].as_ref()
+    };
     let mut table = Table::new();
     table.load_style(STYLE);
     table.set_header([
@@ -30,7 +35,7 @@ pub fn run(project: &Project) -> Result<()> {
     ]);
     for krate in project.crates()? {
         let (name, _) = split_name(&krate).unwrap_or((&krate, ""));
-        let release = match &newer {
+        let release = match newer_of(&krate) {
             Some(newer) => newer.get(name).map_or("", String::as_str),
             None => "unknown",
         };
@@ -56,7 +61,7 @@ pub fn run(project: &Project) -> Result<()> {
         }
     }
     println!("{table}");
-    if newer.is_none() {
+    if newer.iter().any(Option::is_none) {
         println!("newer releases are unknown: cargo could not ask the registry");
     }
     Ok(())
@@ -93,9 +98,9 @@ pub fn lines(change: &Change) -> Result<Lines> {
     Ok(lines)
 }
 
-/// The newest release of each pinned crate that has a newer one, as cargo tells without changing the pin. `None` where
+/// The newest release of each crate that the pin of a line names and that has a newer one, as cargo tells without changing the pin. `None` where
 /// it cannot.
-fn newer_releases(project: &Project) -> Option<BTreeMap<String, String>> {
+fn newer_releases(line: &Line) -> Option<BTreeMap<String, String>> {
     let mut command = cargo();
     command
         .args([
@@ -106,7 +111,7 @@ fn newer_releases(project: &Project) -> Option<BTreeMap<String, String>> {
             "never",
             "--manifest-path",
         ])
-        .arg(project.pin_manifest());
+        .arg(line.pin_manifest());
     let output = process::run(&mut command)
         .ok()
         .filter(|output| output.status.success())?;

@@ -25,7 +25,7 @@ pub struct Workspace<'a> {
     /// Crates (`<crate>-<version>`) that are taken patched; every other is as published.
     pub needs: &'a BTreeSet<&'a str>,
     /// What [`SIDE`] depends on.
-    pub side: &'a toml::Table,
+    pub side: toml::Table,
 }
 
 impl Workspace<'_> {
@@ -45,7 +45,8 @@ impl Workspace<'_> {
 
         let manifest = dir.join("Cargo.toml");
         write(&manifest, &self.manifest(project))?;
-        fs::copy(project.lock(), dir.join("Cargo.lock")).on("cannot copy", &project.lock())?;
+        let lock = project.line_of(self.krate).lock();
+        fs::copy(&lock, dir.join("Cargo.lock")).on("cannot copy", &lock)?;
         let side = dir.join(SIDE);
         write(&side.join("Cargo.toml"), &self.side_manifest())?;
         write(&side.join("src/lib.rs"), "")?;

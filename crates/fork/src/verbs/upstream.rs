@@ -7,14 +7,14 @@ use super::{status, use_project::compatible};
 use crate::change;
 use crate::pin::{self, Pin};
 use crate::process::{self, cargo};
-use crate::project::{Project, split_name};
+use crate::project::{Line, Project, split_name};
 use crate::rebase::{self, Fate};
 use crate::releases::{self, Known, Release};
 use crate::{Error, Result};
 
 /// Prints the table. Asks the registry where there is a network, and says how old the answer is in any case.
 pub fn run(project: &Project) -> Result<()> {
-    refresh_index(project);
+    project.lines().iter().for_each(refresh_index);
     let mut table = Table::new();
     table.load_style(status::STYLE);
     table.set_header(["crate", "change", "upstream state", "still applies"]);
@@ -50,11 +50,11 @@ pub fn run(project: &Project) -> Result<()> {
 }
 
 /// Lets cargo ask for what is new. Without a network it fails, and what it knows stays as old as it is.
-fn refresh_index(project: &Project) {
+fn refresh_index(line: &Line) {
     let mut command = cargo();
     command
         .args(["update", "--dry-run", "--quiet", "--manifest-path"])
-        .arg(project.pin_manifest());
+        .arg(line.pin_manifest());
     let _ = process::run(&mut command);
 }
 

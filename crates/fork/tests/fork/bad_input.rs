@@ -37,12 +37,7 @@ fn a_tampered_crate_is_named_with_both_digests() {
     let path = fixture.crate_file();
     refused(
         &fixture,
-        &[
-            path.to_str().unwrap(),
-            &found,
-            "patch/upstream/Cargo.lock says",
-            "delete it",
-        ],
+        &[path.to_str().unwrap(), &found, "the pin says", "delete it"],
     );
 }
 
@@ -404,6 +399,7 @@ fn a_crate_that_is_not_there_is_answered_with_those_that_are() {
         let done = fixture.fork(&[verb, "toi"]);
         done.refused(2, &["no crate `toi` here; expected one of: toy-1.2.0"]);
     }
+    fixture.fork(&["assemble"]).done();
     fixture
         .fork(&["use", ".", "--crate", "toi"])
         .refused(2, &["no crate `toi`"]);

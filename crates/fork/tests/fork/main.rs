@@ -4,6 +4,7 @@ mod assemble;
 mod bad_input;
 mod export;
 mod help;
+mod lines;
 mod lint;
 mod rebase;
 mod refresh;

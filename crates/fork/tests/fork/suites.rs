@@ -399,7 +399,9 @@ fn the_untouched_crate_is_given_what_it_forgot_to_ask_for() {
     done.refused(1, &["do not compile without it"]);
     fixture.write(
         "tests/suites.toml",
-        &format!("[untouched-needs]\nhelper = {{ path = {helper:?}, features = [\"all\"] }}\n"),
+        &format!(
+            "[untouched-needs.seed]\nhelper = {{ path = {helper:?}, features = [\"all\"] }}\n"
+        ),
     );
     for args in [&["test", "--before", "all"][..], &["bench", "toy"]] {
         let done = fixture.fork(args);

@@ -88,10 +88,7 @@ impl Fixture {
         fixture.write("patch/upstream/Cargo.toml", UPSTREAM);
         fixture.write("patch/upstream/src/lib.rs", "");
         fixture.write("Cargo.toml", ROOT);
-        fixture.write(
-            "Cargo.lock",
-            &format!("{LOCK_HEAD}\n[[package]]\nname = \"toy\"\nversion = \"1.2.0\"\n"),
-        );
+        fixture.write("Cargo.lock", &lock_of("1.2.0", None));
         fixture.write("rustfmt.toml", "");
         fixture.write("tests/suites.toml", "");
         fixture.write(
@@ -188,19 +185,23 @@ impl Fixture {
         self.write(&series, &format!("{}{slug}\n", self.read(&series)));
     }
 
-    /// Puts a `.crate` into cargo's cache, and gives back its checksum.
+    /// Puts the `.crate` of the toy into cargo's cache, and gives back its checksum.
     pub fn publish(&self, bytes: &[u8]) -> String {
+        self.publish_as(TOY, bytes)
+    }
+
+    /// The same for another release.
+    pub fn publish_as(&self, krate: &str, bytes: &[u8]) -> String {
         fs::create_dir_all(self.cache()).unwrap();
-        fs::write(self.crate_file(), bytes).unwrap();
+        fs::write(self.cache().join(format!("{krate}.crate")), bytes).unwrap();
         format!("{:x}", Sha256::digest(bytes))
     }
 
     pub fn pin(&self, checksum: &str) {
-        let lock = format!(
-            "{LOCK_HEAD}\n[[package]]\nname = \"toy\"\nversion = \"1.2.0\"\nsource = \"{REGISTRY}\"\nchecksum = \"{checksum}\"\n\n\
-             [[package]]\nname = \"upstream\"\nversion = \"0.0.0\"\ndependencies = [\n \"toy\",\n]\n"
+        self.write(
+            "patch/upstream/Cargo.lock",
+            &lock_of("1.2.0", Some(checksum)),
         );
-        self.write("patch/upstream/Cargo.lock", &lock);
     }
 
     /// `cargo fork …` from the root of the checkout.
@@ -391,6 +392,18 @@ pub fn everything(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .filter(|file| !file.starts_with("target/"));
     ours.map(|file| (file.clone(), fs::read(folder.join(file)).unwrap()))
         .collect()
+}
+
+/// A lock that names a version of the toy: as a pin does, with its checksum, or as a workspace that it is a member of.
+pub fn lock_of(version: &str, checksum: Option<&str>) -> String {
+    let toy = format!("{LOCK_HEAD}\n[[package]]\nname = \"toy\"\nversion = \"{version}\"\n");
+    match checksum {
+        None => toy,
+        Some(checksum) => format!(
+            "{toy}source = \"{REGISTRY}\"\nchecksum = \"{checksum}\"\n\n\
+             [[package]]\nname = \"upstream\"\nversion = \"0.0.0\"\ndependencies = [\n \"toy\",\n]\n"
+        ),
+    }
 }
 
 /// A file's part of a `hooks.patch`: at a line (counted from 1), lines go and others come; where none go, they come

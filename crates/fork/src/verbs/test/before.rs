@@ -7,7 +7,6 @@ use super::run::{self, Outcome, Suite};
 use super::suites::{CrateSuite, Suites};
 use crate::change::{self, Change, TestName};
 use crate::lay;
-use crate::process::cargo;
 use crate::project::{Project, package_spec, split_name};
 use crate::verbs::{assemble, untouched};
 use crate::{Error, Result};
@@ -36,7 +35,7 @@ pub fn run(project: &Project, slug: &str) -> Result<()> {
         purpose: format!("before/{}", change.name()),
         krate: &change.krate,
         needs: &needs,
-        side: &suites.untouched_needs,
+        side: suites.untouched_needs(project.line_of(&change.krate)),
     };
     let dir = untouched.make(project, |repo| {
         earlier
@@ -93,8 +92,8 @@ fn suite(
 ) -> Suite {
     let (name, _) = split_name(&change.krate).unwrap_or((&change.krate, ""));
     let spec = package_spec(&change.krate);
-    let mut command = cargo();
-    command.args(["test", "--locked", "-p", &spec, "-p", untouched::SIDE]);
+    let mut command = project.line_of(&change.krate).cargo("test");
+    command.args(["-p", &spec, "-p", untouched::SIDE]);
     command
         .env("CARGO_TARGET_DIR", project.root().join("target"))
         .current_dir(dir);

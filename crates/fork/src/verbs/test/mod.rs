@@ -17,15 +17,15 @@ use self::run::{Outcome, Suite};
 use self::suites::Suites;
 use crate::change::{self, Change, TestName};
 use crate::error::IoContext;
-use crate::process::{self, cargo};
-use crate::project::{Project, package_spec, split_name};
+use crate::process;
+use crate::project::{Line, Project, package_spec, split_name};
 use crate::verbs::assemble;
 use crate::{Error, Result, assemble as assembly};
 
 /// Which tests passed, of what inputs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Record {
-    /// A digest of everything that `patched/` was made from.
+    /// A digest of everything that the assembled crates of every line are made from.
     inputs: String,
     /// `<crate>-<version>` to the tests that passed there, as `<source file> <path of the test>`.
     passed: BTreeMap<String, BTreeSet<String>>,
@@ -50,7 +50,7 @@ pub fn last_record(project: &Project) -> Result<Option<Record>> {
         return Ok(None);
     };
     let record: Option<Record> = serde_json::from_slice(&text).ok();
-    let inputs = assembly::inputs_digest(project)?;
+    let inputs = assembly::inputs_digest(&project.whole())?;
     Ok(record.filter(|record| record.inputs == inputs))
 }
 
@@ -68,7 +68,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     };
 
     let mut record = last_record(project)?.unwrap_or_default();
-    record.inputs = assembly::inputs_digest(project)?;
+    record.inputs = assembly::inputs_digest(&project.whole())?;
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
     for krate in &crates {
@@ -82,7 +82,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
         record.passed.insert(krate.clone(), outcome.passed);
     }
     if name.is_none() {
-        for (label, suite) in own_suites(project) {
+        for (label, suite) in project.lines().iter().flat_map(own_suites) {
             let outcome = run::run(project, &suite)?;
             lines.push(outcome.line(label, 0));
             wrong.extend(outcome.wrong(label));
@@ -111,9 +111,20 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
 
 /// The crates that have changes, and those of the fork that depend on one of them.
 fn in_scope(project: &Project, changes: &[Change]) -> Result<Vec<String>> {
-    let mut scope: BTreeSet<String> = changes.iter().map(|change| change.krate.clone()).collect();
-    let metadata = members(project)?;
-    let crates = project.crates()?;
+    let mut scope = Vec::new();
+    for line in project.lines() {
+        scope.extend(in_scope_of(line, project, changes)?);
+    }
+    Ok(scope)
+}
+
+fn in_scope_of(line: &Line, project: &Project, changes: &[Change]) -> Result<BTreeSet<String>> {
+    let of_line = |krate: &String| project.line_of(krate).name() == line.name();
+    let mut crates = project.crates()?;
+    crates.retain(of_line);
+    let changed = changes.iter().map(|change| change.krate.clone());
+    let mut scope: BTreeSet<String> = changed.filter(of_line).collect();
+    let metadata = members(line)?;
     let folder = |name: &str| {
         crates
             .iter()
@@ -135,18 +146,15 @@ fn in_scope(project: &Project, changes: &[Change]) -> Result<Vec<String>> {
             }
         }
         if scope.len() == before {
-            return Ok(scope.into_iter().collect());
+            return Ok(scope);
         }
     }
 }
 
 fn upstream_suite(project: &Project, krate: &str, suites: &Suites) -> Suite {
     let of = suites.of(krate);
-    let mut command = cargo();
-    command.current_dir(project.root());
+    let mut command = project.line_of(krate).cargo("test");
     command.args([
-        "test",
-        "--locked",
         "--no-fail-fast",
         "-p",
         &package_spec(krate),
@@ -162,16 +170,14 @@ fn upstream_suite(project: &Project, krate: &str, suites: &Suites) -> Suite {
     }
 }
 
-/// Our own packages: the integration tests, the workload and the libraries on the patched crates, and the two tools.
-fn own_suites(project: &Project) -> Vec<(&'static str, Suite)> {
+/// Our own packages on the patched crates of a line (the integration tests, the workload, the libraries), and with those of
+/// the first the two tools.
+fn own_suites(line: &Line) -> Vec<(&'static str, Suite)> {
     const SECONDS_MAX: u64 = 15 * 60;
     let tools = ["--manifest-path", "crates/fork/Cargo.toml"];
     let suite = |label: &'static str, package: &str, more: &[&str]| {
-        let mut command = cargo();
-        command.current_dir(project.root());
-        command
-            .args(["test", "--locked", "--no-fail-fast", "-p", package])
-            .args(more);
+        let mut command = line.cargo("test");
+        command.args(["--no-fail-fast", "-p", package]).args(more);
         let suite = Suite {
             label: label.to_owned(),
             command,
@@ -179,6 +185,9 @@ fn own_suites(project: &Project) -> Vec<(&'static str, Suite)> {
         };
         (label, suite)
     };
+    if line.name() == "newest" {
+        return vec![suite("newest-churn", "newest-churn", &[])];
+    }
     vec![
         suite("tests", "evergreen-tests", &[]),
         suite("churn", "churn", &[]),
@@ -189,17 +198,17 @@ fn own_suites(project: &Project) -> Vec<(&'static str, Suite)> {
     ]
 }
 
-/// What cargo says of the packages of the root workspace, without their dependencies.
-fn members(project: &Project) -> Result<Metadata> {
+/// What cargo says of the packages of a line's workspace, without their dependencies.
+fn members(line: &Line) -> Result<Metadata> {
     let mut command = MetadataCommand::new();
-    command.manifest_path(project.manifest()).no_deps();
+    command.manifest_path(line.manifest()).no_deps();
     command.other_options(["--locked".to_owned()]);
     process::metadata(&mut command).map_err(|said| Error::Check(format!("cargo metadata: {said}")))
 }
 
 /// The features of an assembled crate.
 fn features(project: &Project, krate: &str) -> Result<BTreeMap<String, Vec<String>>> {
-    let packages = members(project)?.packages;
+    let packages = members(project.line_of(krate))?.packages;
     let named = |(name, _): &(&str, &str)| packages.iter().find(|package| package.name == *name);
     let package = split_name(krate).as_ref().and_then(named);
     Ok(package.map_or_else(BTreeMap::new, |package| {
@@ -220,11 +229,8 @@ fn check_features(project: &Project, krate: &str, suites: &Suites) -> Result<Vec
         ("default", None),
         ("all", Some(all)),
     ] {
-        let mut command = cargo();
-        command.current_dir(project.root());
-        command
-            .args(["check", "--locked", "--quiet", "-p", &spec, "--lib"])
-            .args(flag);
+        let mut command = project.line_of(krate).cargo("check");
+        command.args(["--quiet", "-p", &spec, "--lib"]).args(flag);
         let suite = Suite {
             label: format!("{krate} with {label} features"),
             command,

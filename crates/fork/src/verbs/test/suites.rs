@@ -7,17 +7,17 @@ use std::process::Command;
 use serde::Deserialize;
 
 use crate::error::IoContext;
-use crate::project::{Project, split_name};
+use crate::project::{Line, Project, split_name};
 use crate::{Error, Result};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Suites {
-    /// What the untouched crates forgot to ask for: `--before` and `bench` build with it, as patch/upstream does. In the
+    /// By line, what its untouched crates forgot to ask for: `--before` and `bench` build with it, as its pin does. In the
     /// form of a manifest's `[dependencies]`.
     #[serde(default)]
-    pub untouched_needs: toml::Table,
+    untouched_needs: BTreeMap<String, toml::Table>,
     #[serde(rename = "crate", default)]
     crates: Vec<CrateSuite>,
 }
@@ -65,7 +65,15 @@ impl Suites {
         let text = fs::read_to_string(&path).on("cannot read", &path)?;
         let suites: Suites =
             toml::from_str(&text).map_err(|error| Error::malformed_toml(&path, &text, &error))?;
-        let known = project.crates()?;
+        let whole = project.whole();
+        let unknown = |name: &&String| whole.lines().iter().all(|line| line.name() != **name);
+        if let Some(name) = suites.untouched_needs.keys().find(unknown) {
+            return Err(Error::malformed(
+                &path,
+                format!("[untouched-needs.{name}]: no line {name} here"),
+            ));
+        }
+        let known = whole.crates()?;
         if let Some(suite) = suites
             .crates
             .iter()
@@ -81,6 +89,14 @@ impl Suites {
             ));
         }
         Ok(suites)
+    }
+
+    /// What the untouched side of a line is built with beside its crates.
+    pub fn untouched_needs(&self, line: &Line) -> toml::Table {
+        self.untouched_needs
+            .get(line.name())
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub fn of(&self, krate: &str) -> CrateSuite {

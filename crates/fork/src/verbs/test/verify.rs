@@ -14,7 +14,6 @@ use super::run::{self, Suite};
 use super::suites::Suites;
 use crate::change::{self, Change};
 use crate::error::IoContext;
-use crate::process::cargo;
 use crate::project::{Project, package_spec};
 use crate::verbs::{assemble, untouched};
 use crate::{Error, Result, assemble as assembly, lay};
@@ -108,12 +107,13 @@ impl Prefix<'_> {
     fn verify(&self, project: &Project, suites: &Suites, all: &[Change]) -> Result<Verified> {
         let started = std::time::Instant::now();
         let needs = change::needed_crates(self.changes, all);
+        let line = project.line_of(self.krate);
         // One place for all prefixes of a crate: what stands around it is built once.
         let workspace = untouched::Workspace {
             purpose: format!("verify/{}", self.krate),
             krate: self.krate,
             needs: &needs,
-            side: &suites.untouched_needs,
+            side: suites.untouched_needs(line),
         };
         let dir = workspace.make(project, |repo| {
             self.changes
@@ -121,9 +121,9 @@ impl Prefix<'_> {
                 .try_for_each(|change| lay::lay_change(repo, change))
         })?;
         let of = suites.of(self.krate);
-        let mut command = cargo();
+        let mut command = line.cargo("test");
         command
-            .args(["test", "--locked", "--no-fail-fast"])
+            .arg("--no-fail-fast")
             .args(["-p", &package_spec(self.krate), "-p", untouched::SIDE])
             .args(["--lib", "--bins", "--tests"])
             .env("CARGO_TARGET_DIR", project.root().join("target"))
