@@ -66,6 +66,22 @@ async fn what_waits_for_a_peer_that_does_not_answer_is_bounded() {
 }
 
 #[tokio::test]
+async fn what_waited_for_a_dial_that_failed_dials_no_more() {
+    let alice = Node::spawn().await;
+    let refusing = Listener::known_to(&alice).await;
+    let alice_topic = subscribe(&alice, vec![refusing.id()]);
+
+    refusing.dialed().await.refuse();
+    // The pause after the first dial that fails takes one second.
+    let again = timeout(Duration::from_secs(3), refusing.dialed()).await;
+    assert!(again.is_err(), "dialed again, though nobody asked for it");
+
+    let neighbors = vec![refusing.id()];
+    alice_topic.tx.join_peers(neighbors).await.unwrap();
+    refusing.dialed().await.refuse();
+}
+
+#[tokio::test]
 async fn no_more_than_32_peers_are_dialed_at_a_time() {
     let alice = Node::spawn().await;
     let mut listeners = Vec::new();
