@@ -190,6 +190,11 @@ pub fn module_of(line: &str) -> Option<&str> {
         .then_some(name)
 }
 
+/// `#[cfg(test)]`, or that and features: `#[cfg(all(test, feature = "x"))]`.
+fn is_for_tests(attribute: &str) -> bool {
+    attribute == "#[cfg(test)]" || attribute.starts_with("#[cfg(all(test,")
+}
+
 fn probe_lines(added: &[String], wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut probes = Vec::new();
     let mut rest = added;
@@ -197,7 +202,7 @@ fn probe_lines(added: &[String], wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let attributes = rest.iter().take_while(|line| line.trim().starts_with("#["));
         let (attributes, behind) = rest.split_at(attributes.count());
         let module = behind.first().and_then(|line| module_of(line));
-        let for_tests = attributes.iter().any(|line| line.trim() == "#[cfg(test)]");
+        let for_tests = attributes.iter().any(|line| is_for_tests(line.trim()));
         let path = attributes.iter().find_map(|line| path_of(line));
         let (item, behind) = rest.split_at(rest.len().min(attributes.len() + 1));
         if for_tests && module.map(|name| path.unwrap_or(name)).is_some_and(&wanted) {
@@ -376,6 +381,9 @@ mod tests {
             ["#[cfg(test)]\n", "#[path = \"p.rs\"]\n", "mod probe;\n"]
         );
         assert!(probes(&file, |stem| stem == "other").hunks.is_empty());
+        let narrower = text.replace("cfg(test)", "cfg(all(test, feature = \"f\"))");
+        let file = parse(&patch(&narrower)).unwrap().remove(0);
+        assert_eq!(probes(&file, |stem| stem == "p").hunks.len(), 1);
     }
 
     #[test]

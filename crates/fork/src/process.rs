@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use cargo_metadata::{Metadata, MetadataCommand};
+use semver::Version;
 
 use crate::error::IoContext;
 use crate::{Error, Result};
@@ -52,6 +53,45 @@ pub fn cargo() -> Command {
     // What it prints is read here.
     cargo.env("CARGO_TERM_COLOR", "never");
     cargo
+}
+
+/// The `cargo` of the nightly toolchain, not the one that started us.
+pub fn nightly_cargo() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo"]);
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_string_lossy();
+        if told == "CARGO" || told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_")
+        {
+            command.env_remove(&name);
+        }
+    }
+    command.env_remove("RUSTUP_TOOLCHAIN");
+    command.env("CARGO_TERM_COLOR", "never");
+    command
+}
+
+/// That there is a nightly toolchain.
+///
+/// # Errors
+/// [`Error::Usage`] that says what it is needed for, and how to have it.
+pub fn require_nightly(why: &str) -> Result<()> {
+    let mut command = nightly_cargo();
+    command.arg("--version");
+    output_of(&mut command).map(drop).map_err(|_| {
+        Error::Usage(format!(
+            "`rustup run nightly cargo` does not run; {why}: `rustup toolchain install nightly --profile minimal`"
+        ))
+    })
+}
+
+/// The version of the `rustc` that cargo would run here.
+pub fn rustc_version() -> Result<Version> {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let said = output_of(command.arg("--version"))?;
+    let said = String::from_utf8_lossy(&said);
+    let version = said.split_whitespace().nth(1).unwrap_or_default();
+    Version::parse(version).map_err(|error| Error::Check(format!("rustc says {said:?}: {error}")))
 }
 
 /// What `cargo metadata` says; the error is what cargo said, in one line.

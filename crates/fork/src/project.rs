@@ -101,10 +101,14 @@ impl Line {
 
     /// `cargo <verb>` in its workspace, with the lock as it is.
     pub fn cargo(&self, verb: &str) -> Command {
-        let mut command = process::cargo();
-        command.current_dir(self.root()).args([verb, "--locked"]);
-        command.args(self.build_flags());
-        command
+        self.told(process::cargo(), verb)
+    }
+
+    /// The same by another cargo.
+    pub fn told(&self, mut cargo: Command, verb: &str) -> Command {
+        cargo.current_dir(self.root()).args([verb, "--locked"]);
+        cargo.args(self.build_flags());
+        cargo
     }
 
     /// What every cargo command that builds its crates is told.

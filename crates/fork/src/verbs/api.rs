@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -29,7 +28,7 @@ const PAGE: &str = "docs/API.md";
 /// # Errors
 /// [`Error::Check`] where an item is gone or changed, or one came that can break users of what was there.
 pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
-    require_nightly()?;
+    process::require_nightly("only nightly's rustdoc tells of an API")?;
     let whole = project.whole();
     let project = if name.is_some() { project } else { &whole };
     assemble::ensure(project)?;
@@ -147,7 +146,7 @@ fn items(
     let asked = now.unwrap_or_default().as_nanos();
     let flags =
         format!("-Zunstable-options --output-format=json --cap-lints=allow --cfg=asked_{asked}");
-    let mut command = nightly_cargo();
+    let mut command = process::nightly_cargo();
     command
         .args(["doc", "--no-deps", "--lib", "--locked", "--quiet"])
         .args(project.line_of(krate).build_flags())
@@ -223,33 +222,6 @@ impl Manifest {
             features: read.features,
         })
     }
-}
-
-fn require_nightly() -> Result<()> {
-    let mut command = nightly_cargo();
-    command.arg("--version");
-    process::output_of(&mut command).map(drop).map_err(|_| {
-        Error::Usage(
-            "`rustup run nightly cargo` does not run; only nightly's rustdoc tells of an API: \
-             `rustup toolchain install nightly --profile minimal`"
-                .into(),
-        )
-    })
-}
-
-/// The `cargo` of the nightly toolchain, not the one that started us.
-fn nightly_cargo() -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo"]);
-    for (name, _) in std::env::vars_os() {
-        let told = name.to_string_lossy();
-        if told == "CARGO" || told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_")
-        {
-            command.env_remove(&name);
-        }
-    }
-    command.env_remove("RUSTUP_TOOLCHAIN");
-    command
 }
 
 fn wrong(found: &[(String, Comparison)]) -> Vec<String> {

@@ -44,7 +44,7 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
             .try_for_each(|change| lay::lay_tests(repo, change, &[]))
     })?;
     let results = project.scratch("criterion")?;
-    let line = project.line_of(&krate);
+    let (line, suite) = (project.line_of(&krate), suites.of(&krate));
     let sides = [
         (
             "untouched",
@@ -57,11 +57,11 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
     for bench in benches {
         for (side, dir, more, baseline) in sides {
             println!("{krate}, {bench}, {side}:");
-            let mut command = line.cargo("bench");
+            let mut command = suite.cargo(line, "bench")?;
             command
                 .args(["--quiet", "-p", &spec, "--bench", bench])
                 .args(more);
-            suites.of(&krate).add_features_to(&mut command);
+            suite.add_features_to(&mut command);
             command
                 .args(["--", baseline, "untouched"])
                 .env("CRITERION_HOME", &results)

@@ -401,7 +401,8 @@ fn check_clippy(project: &Project, changes: &[Change], findings: &mut Vec<String
             .filter(|change| change.krate == krate)
             .flat_map(|change| change.files.keys().map(String::as_str))
             .collect();
-        let mut clippy = project.line_of(krate).cargo("clippy");
+        let suite = suites.of(krate);
+        let mut clippy = suite.cargo(project.line_of(krate), "clippy")?;
         clippy
             .args([
                 "--quiet",
@@ -413,7 +414,7 @@ fn check_clippy(project: &Project, changes: &[Change], findings: &mut Vec<String
             ])
             // Our clippy.toml is for our packages; what goes upstream follows upstream's.
             .env("CLIPPY_CONF_DIR", project.patched_dir(krate));
-        suites.of(krate).add_features_to(&mut clippy);
+        suite.add_features_to(&mut clippy);
         // What clippy denies by itself must not end the build where the line is upstream's; in ours it is a finding all the same.
         clippy.args(["--", "--warn", "clippy::correctness"]);
         let output = process::run(&mut clippy)?;

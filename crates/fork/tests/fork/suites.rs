@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::support::{BOOK, BOUND, FACTS, Fixture, LIB, TOY, hook, packed, toy};
+use crate::support::{BOOK, BOUND, Done, FACTS, Fixture, LIB, TOY, hook, packed, toy};
 
 const SLUG: &str = "book-is-bounded";
 
@@ -407,4 +407,24 @@ fn the_untouched_crate_is_given_what_it_forgot_to_ask_for() {
         let done = fixture.fork(args);
         assert_eq!(done.code, 0, "{done:?}");
     }
+}
+
+#[test]
+fn a_suite_that_needs_a_newer_rust_is_nightlys() {
+    let fixture = Fixture::assembled();
+    let suite = |rust: &str| format!("[[crate]]\nname = \"{TOY}\"\nrust = \"{rust}\"\n");
+    fixture.write("tests/suites.toml", &suite("1.0.0"));
+    let done = fixture.fork(&["test", "toy"]);
+    assert_eq!(done.code, 0, "{done:?}");
+
+    fixture.write("tests/suites.toml", &suite("1.999.0"));
+    fixture.stand_in("rustup", "exit 1");
+    let mut command = fixture.command(&["test", "toy"]);
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", fixture.path("bin").display()));
+    let says = [
+        "the tests of toy-1.2.0 need Rust 1.999.0",
+        "rustup toolchain install nightly",
+    ];
+    Done::of(command).refused(2, &says);
 }

@@ -46,7 +46,7 @@ pub fn run(project: &Project, slug: &str) -> Result<()> {
 
     let of = suites.of(&change.krate);
     let suite = |label: &str, more: &[&str]| suite(project, &change, &of, &dir, label, more);
-    let build = run::run(project, &suite("build", &["--lib", "--tests", "--no-run"]))?;
+    let build = run::run(project, &suite("build", &["--lib", "--tests", "--no-run"])?)?;
     if !build.success {
         return Err(Error::Check(format!(
             "{}: its tests do not compile without it, which is not failing; see {}",
@@ -63,7 +63,7 @@ pub fn run(project: &Project, slug: &str) -> Result<()> {
         let label = test.test.replace("::", "-");
         let mut args = target;
         args.extend(["--", &test.test]);
-        let outcome = run::run(project, &suite(&label, &args))?;
+        let outcome = run::run(project, &suite(&label, &args)?)?;
         match verdict(test, &outcome) {
             Ok(said) => println!("{test}: fails without {}: {said}", change.slug),
             Err(what) => wrong.push(format!("{test}: {what}")),
@@ -89,10 +89,10 @@ fn suite(
     dir: &Path,
     label: &str,
     more: &[&str],
-) -> Suite {
+) -> Result<Suite> {
     let (name, _) = split_name(&change.krate).unwrap_or((&change.krate, ""));
     let spec = package_spec(&change.krate);
-    let mut command = project.line_of(&change.krate).cargo("test");
+    let mut command = of.cargo(project.line_of(&change.krate), "test")?;
     command.args(["-p", &spec, "-p", untouched::SIDE]);
     command
         .env("CARGO_TARGET_DIR", project.root().join("target"))
@@ -101,11 +101,11 @@ fn suite(
         command.args(["--features", &format!("{name}/{feature}")]);
     }
     command.args(more);
-    Suite {
+    Ok(Suite {
         label: format!("before {} {label}", change.name()),
         command,
         seconds_max: of.seconds_max,
-    }
+    })
 }
 
 /// What a test said when it failed, or why that it did not is wrong.

@@ -72,7 +72,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
     for krate in &crates {
-        let outcome = run::run(project, &upstream_suite(project, krate, &suites))?;
+        let outcome = run::run(project, &upstream_suite(project, krate, &suites)?)?;
         if changes.iter().any(|change| change.krate == *krate) {
             wrong.extend(check_features(project, krate, &suites)?);
         }
@@ -151,9 +151,9 @@ fn in_scope_of(line: &Line, project: &Project, changes: &[Change]) -> Result<BTr
     }
 }
 
-fn upstream_suite(project: &Project, krate: &str, suites: &Suites) -> Suite {
+fn upstream_suite(project: &Project, krate: &str, suites: &Suites) -> Result<Suite> {
     let of = suites.of(krate);
-    let mut command = project.line_of(krate).cargo("test");
+    let mut command = of.cargo(project.line_of(krate), "test")?;
     command.args([
         "--no-fail-fast",
         "-p",
@@ -163,11 +163,11 @@ fn upstream_suite(project: &Project, krate: &str, suites: &Suites) -> Suite {
         "--tests",
     ]);
     of.add_to(&mut command);
-    Suite {
+    Ok(Suite {
         label: krate.to_owned(),
         command,
         seconds_max: of.seconds_max,
-    }
+    })
 }
 
 /// Our own packages on the patched crates of a line (the integration tests, the workload, the libraries), and with those of

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
+use semver::Version;
 use serde::Deserialize;
 
 use crate::error::IoContext;
+use crate::process;
 use crate::project::{Line, Project, split_name};
 use crate::{Error, Result};
 
@@ -30,6 +32,9 @@ pub struct CrateSuite {
     pub name: String,
     #[serde(default)]
     pub features: Vec<String>,
+    /// The oldest Rust that builds its tests, as `1.96.0`, where that is newer than the one that builds the crate. Nightly
+    /// builds them where it is not there.
+    rust: Option<Version>,
     /// How many tests run at a time; as many as there are cores where it is not said.
     pub threads: Option<usize>,
     /// After how long the suite is stopped, builds included.
@@ -104,6 +109,7 @@ impl Suites {
         found.cloned().unwrap_or(CrateSuite {
             name: krate.to_owned(),
             features: Vec::new(),
+            rust: None,
             threads: None,
             seconds_max: seconds_max(),
             skip: Vec::new(),
@@ -154,6 +160,21 @@ impl CrateSuite {
             .map(String::as_str)
             .collect();
         Ok(format!("--features={}", built.join(",")))
+    }
+
+    /// `cargo <verb>` in the crate's line, by a toolchain that builds the crate's tests.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is none.
+    pub fn cargo(&self, line: &Line, verb: &str) -> Result<Command> {
+        let Some(needed) = &self.rust else {
+            return Ok(line.cargo(verb));
+        };
+        if process::rustc_version()? >= *needed {
+            return Ok(line.cargo(verb));
+        }
+        process::require_nightly(&format!("the tests of {} need Rust {needed}", self.name))?;
+        Ok(line.told(process::nightly_cargo(), verb))
     }
 
     /// Adds features, and behind `--` what the test harness is told.

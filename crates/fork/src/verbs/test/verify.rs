@@ -121,7 +121,7 @@ impl Prefix<'_> {
                 .try_for_each(|change| lay::lay_change(repo, change))
         })?;
         let of = suites.of(self.krate);
-        let mut command = line.cargo("test");
+        let mut command = of.cargo(line, "test")?;
         command
             .arg("--no-fail-fast")
             .args(["-p", &package_spec(self.krate), "-p", untouched::SIDE])
