@@ -3,6 +3,8 @@
 # Not part of the commands in the README, which need nothing but Rust.
 #
 #     scripts/check-alerts.sh [SECONDS]      how long a real Prometheus scrapes the example node; default 60
+#
+# Meanwhile visitors come to that node and go, as in the scenario `peer-churn`. No alert may fire.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -21,12 +23,15 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-cargo build --locked -p vitals --example node
+cargo build --locked -p vitals -p churn --example node --bin churn-patched
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 node=$(free_port)
 web=$(free_port)
 target/debug/examples/node "$((seconds + 60))" "$node" >"$work/node.log" &
+# "panda: <public key> at [127.0.0.1:<port>, ..."
+until grep -q '^panda: .* at \[' "$work/node.log"; do sleep 0.2; done
+read -r key address < <(sed -n 's/^panda: \([0-9a-f]*\) at \[\([0-9.:]*\),.*/\1 \2/p' "$work/node.log")
 
 cat >"$work/prometheus.yml" <<YAML
 global: { scrape_interval: 5s, evaluation_interval: 5s }
@@ -37,6 +42,9 @@ scrape_configs:
 YAML
 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" \
     --web.listen-address="127.0.0.1:$web" >"$work/prometheus.log" 2>&1 &
+target/debug/churn-patched visit peer-churn --key "$key" --address "$address" --seconds "$seconds" \
+    --network 'the network of evergreen pandas!' --topic 'the topic of an evergreen panda!' >"$work/visited" &
+visit=$!
 sleep "$seconds"
 
 ask() {
@@ -52,9 +60,21 @@ check() {
         exit 1
     }
 }
-check 'min_over_time(up{job="node"}['"$seconds"'s])' '== 1'
+during="[${seconds}s]"
+check "min_over_time(up{job=\"node\"}$during)" '== 1'
+check "count_over_time(up{job=\"node\"}$during)" '> 1'
 check 'count({__name__=~"evergreen_.+"})' '> 80'
 check 'evergreen_source_up{source="network"}' '== 1'
 check 'sum(scrape_samples_scraped) - sum(scrape_samples_post_metric_relabeling)' '== 0'
-check 'count(ALERTS{alertstate="firing"}) or vector(0)' '== 0'
+check "count(count_over_time(ALERTS{alertstate=\"firing\"}$during)) or vector(0)" '== 0'
+for figure in address_book_peers inbound_connections process_resident_bytes; do
+    check "max_over_time(evergreen_$figure$during)" '> 0'
+done
+wait "$visit"
+python3 - "$work/visited" <<'PYTHON'
+import json, sys
+visited = json.load(open(sys.argv[1]))
+print("visitors:", visited["events"], "and", visited["failures"], "that heard nobody in time")
+sys.exit(visited["events"] == 0)
+PYTHON
 echo "check-alerts: all is well"

@@ -15,6 +15,7 @@ mod run;
 mod sampler;
 mod scenarios;
 mod session;
+mod visit;
 
 use std::io;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 use crate::protocol::Line;
 use crate::run::Plan;
 use crate::scenarios::SCENARIOS;
+use crate::visit::Visit;
 
 /// jemalloc, because it can say how many bytes are live.
 #[global_allocator]
@@ -71,6 +73,8 @@ enum Command {
         #[arg(long)]
         seed: u64,
     },
+    /// Be strangers to a node in another process, for so many seconds.
+    Visit(Visit),
 }
 
 fn main() -> ExitCode {
@@ -99,6 +103,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Member { seed } => ended(member::run(seed)),
+        Command::Visit(visit) => ended(visit::run(&visit)),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::node::{self, Listener, Node, Speaker, Topic};
 use crate::protocol::{self, SIDE};
 
 /// What every fleet talks about.
-const TOPIC: Topic = Topic([0x7e; 32]);
+pub const TOPIC: Topic = Topic([0x7e; 32]);
 
 /// Seconds between two sync sessions with the same member.
 const RESYNC_SECONDS: u64 = 2;

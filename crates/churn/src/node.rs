@@ -33,7 +33,12 @@ impl TopicId for Topic {
 /// One thing cannot be set from here: iroh's port mapper asks the machine's gateway and the local multicast group for a
 /// port mapping. Only a network namespace keeps that in.
 pub fn loopback(key: PrivateKey) -> NetworkBuilder<Topic> {
-    NetworkBuilder::new(NETWORK)
+    loopback_in(NETWORK, key)
+}
+
+/// The same in a network of another id.
+pub fn loopback_in(network: [u8; 32], key: PrivateKey) -> NetworkBuilder<Topic> {
+    NetworkBuilder::new(network)
         .private_key(key)
         .bind_ip_v4(Ipv4Addr::LOCALHOST)
         .bind_port_v4(0)

@@ -62,6 +62,11 @@ THE PROTOCOL
   Answers on stdout: {\"type\":\"member\",\"side\":..,\"public_key\":..,\"addresses\":[..]} first; {\"type\":\"joined\"};
   {\"type\":\"heard\",\"text\":\"a\"}; {\"type\":\"synced\",\"text\":\"b\"}; {\"type\":\"stopped\"} or an error line last.
 
+  `visit DEED --key HEX --address 127.0.0.1:4000 --seconds N` is strangers to a node in another process, by the system's
+  clock: a member of a fleet, or one whose --network and --topic are named. Deeds are peer-churn, forged-announcements and
+  gossip-flood; --rate bounds the messages a second. Last it prints
+    {\"type\":\"visited\",\"deed\":\"peer-churn\",\"events\":90,\"failures\":0,\"elapsed_ms\":60012}
+
   Exit codes: 0 done, 1 failed (an error line says why), 2 bad use (stderr says what was given and what there is).
   A run ends by itself at the latest after four times seconds_max (more with more --events), and when stdout closes.
 

@@ -35,8 +35,14 @@ async fn main() -> Result<()> {
 
     let mut panda = Node::start("panda", port.unwrap_or(0)).await?;
     let mut turtle = Node::start("turtle", 0).await?;
-    panda.network.add_peer(turtle.address().await?).await?;
-    turtle.network.add_peer(panda.address().await?).await?;
+    panda
+        .network
+        .add_peer(address(&turtle.network).await?)
+        .await?;
+    turtle
+        .network
+        .add_peer(address(&panda.network).await?)
+        .await?;
 
     let end = async {
         match seconds {
@@ -65,6 +71,9 @@ impl TopicId for Chat {
         *b"the topic of an evergreen panda!"
     }
 }
+
+/// Bytes that the process shall not take more of: near it, both nodes keep less. Where the system allows less, that counts.
+const MEMORY_MAX: u64 = 256 * 1024 * 1024;
 
 struct Node {
     name: &'static str,
@@ -114,6 +123,7 @@ impl Node {
         let vitals = Vitals::builder()
             .network(&network)
             .memory_store(&store)
+            .memory_max(MEMORY_MAX)
             .serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .start()
             .await?;
@@ -122,6 +132,10 @@ impl Node {
                 "{name}: http://{address}/ for people, http://{address}/metrics for Prometheus"
             );
         }
+
+        let address = address(&network).await?;
+        let (key_hex, sockets) = (address.public_key.to_hex(), address.direct_addresses);
+        println!("{name}: {key_hex} at {sockets:?}");
 
         let subscription = network.subscribe_guarded(Chat).await?;
         let open = vitals.tracker().track("subscription", "chat");
@@ -135,15 +149,6 @@ impl Node {
             vitals,
             latest: None,
             said: 0,
-        })
-    }
-
-    async fn address(&self) -> Result<NodeAddress> {
-        let direct_addresses = self.network.direct_addresses().await;
-        Ok(NodeAddress {
-            public_key: self.network.node_id(),
-            direct_addresses: direct_addresses.context("the network has ended")?,
-            relay_url: None,
         })
     }
 
@@ -227,6 +232,16 @@ impl Node {
         println!("{} has stopped", self.name);
         Ok(())
     }
+}
+
+/// Where to reach a node.
+async fn address(network: &Network<Chat>) -> Result<NodeAddress> {
+    let direct_addresses = network.direct_addresses().await;
+    Ok(NodeAddress {
+        public_key: network.node_id(),
+        direct_addresses: direct_addresses.context("the network has ended")?,
+        relay_url: None,
+    })
 }
 
 /// The only log that anybody here writes.

@@ -59,16 +59,25 @@ async fn announce(run: &mut Run) -> Result<()> {
     run.watch(&hub);
 
     while run.next().await?.is_some() {
-        let topics = (0..TOPICS).map(|_| run.random()).collect();
-        let announcement = Announcement::signed(&run.key(), run.random(), topics);
-        overlay
-            .broadcast(encode_cbor(&announcement)?.into())
-            .await?;
+        let bytes = forge(|| run.random())?;
+        overlay.broadcast(bytes.into()).await?;
         tokio::time::sleep(PAUSE).await;
     }
 
     router.shutdown().await?;
     hub.shutdown().await
+}
+
+/// An announcement of topics that nobody has, by a key that nobody has: all of it out of `random`.
+///
+/// # Errors
+///
+/// When it cannot be encoded.
+pub fn forge(mut random: impl FnMut() -> [u8; 32]) -> Result<Vec<u8>> {
+    let topics = (0..TOPICS).map(|_| random()).collect();
+    let key = PrivateKey::from_bytes(&random());
+    let announcement = Announcement::signed(&key, random(), topics);
+    Ok(encode_cbor(&announcement)?)
 }
 
 /// What a node says of its topics, as it stands on the wire.

@@ -4,7 +4,7 @@ mod blob_downloads;
 pub mod canary;
 mod dead_peers;
 mod driver_lost;
-mod forged_announcements;
+pub mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
 mod idle_node;
