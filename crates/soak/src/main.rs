@@ -308,7 +308,7 @@ fn attach(args: &AttachArgs) -> anyhow::Result<u8> {
 /// Builds both sides and runs a fleet of them, where possible in a network with nothing but loopback.
 fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
     let here = env::current_dir().context("cannot tell the current folder")?;
-    let project = Project::discover(&here);
+    let project = Project::discover(&here).and_then(|whole| whole.meant(None, None));
     let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
     if !args.here && Network::narrowest() == Network::LoopbackOnly {
         return fleet_on_loopback(args, &workloads);
@@ -384,7 +384,7 @@ fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<
 
 fn soak(args: &Args) -> anyhow::Result<u8> {
     let here = env::current_dir().context("cannot tell the current folder")?;
-    let project = Project::discover(&here);
+    let project = Project::discover(&here).and_then(|whole| whole.meant(None, None));
     // Before anything is built.
     let wish = wish(args)?;
     let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
