@@ -33,7 +33,7 @@ struct Cli {
 enum Verb {
     /// Fetch the pinned crates, check them, and lay every change over them in patched/; all or nothing
     #[command(
-        after_help = "Example:\n  cargo fork assemble             makes patched/, or says that it is fresh\n  cargo fork assemble --discard   the same, dropping edits made in patched/ by hand"
+        after_help = "Example:\n  cargo fork assemble             makes patched/, or says that it is fresh\n  cargo fork assemble --discard   the same, dropping edits made in patched/ by hand\n  cargo fork assemble --line all  newest/patched/ as well"
     )]
     Assemble {
         /// Drop hand edits in patched/ instead of refusing to overwrite them
@@ -42,15 +42,15 @@ enum Verb {
     },
     /// Make a crate ready to be worked in with plain git, and say how
     #[command(
-        after_help = "Example:\n  cargo fork edit p2panda-net     then work in patched/p2panda-net-0.4.0 and `cargo fork refresh p2panda-net`"
+        after_help = "Example:\n  cargo fork edit p2panda-net-0.4.0    then work in patched/p2panda-net-0.4.0 and `cargo fork refresh p2panda-net-0.4.0`"
     )]
     Edit {
-        /// The crate, as p2panda-net or p2panda-net-0.4.0
+        /// The crate, as p2panda-net-0.4.0, or as p2panda-net with --line
         krate: String,
     },
     /// Turn the commits in patched/ back into the change folders of patch/
     #[command(
-        after_help = "Example:\n  cargo fork refresh p2panda-net\n  cargo fork refresh                every crate that was edited"
+        after_help = "Example:\n  cargo fork refresh p2panda-net-0.4.0\n  cargo fork refresh                      every crate that was edited"
     )]
     Refresh {
         /// The crate; every one that was edited where it is left out
@@ -61,7 +61,7 @@ enum Verb {
     },
     /// Move a crate's changes onto another release of it, by git's three-way merge
     #[command(
-        after_help = "Example:\n  cargo fork rebase iroh-gossip 0.35.0             stops where git does, and goes on when called again\n  cargo fork rebase iroh-gossip 0.35.0 --abandon   leaves nothing"
+        after_help = "Example:\n  cargo fork rebase iroh-gossip-0.34.1 0.35.0             stops where git does, and goes on when called again\n  cargo fork rebase iroh-gossip-0.34.1 0.35.0 --abandon   leaves nothing"
     )]
     Rebase {
         /// The crate, as iroh-gossip or iroh-gossip-0.34.1
@@ -74,7 +74,7 @@ enum Verb {
     },
     /// Show what the changes do, with upstream's text around them
     #[command(
-        after_help = "Example:\n  cargo fork diff p2panda-net\n  cargo fork diff p2panda-net --change gossip-buffer-drops-counters"
+        after_help = "Example:\n  cargo fork diff p2panda-net-0.4.0\n  cargo fork diff p2panda-net-0.4.0 --change gossip-buffer-drops-counters"
     )]
     Diff {
         /// The crate; all of them where it is left out
@@ -103,7 +103,7 @@ enum Verb {
     },
     /// Run upstream's own test suites on the patched crates, then ours
     #[command(
-        after_help = "Example:\n  cargo fork test\n  cargo fork test p2panda-net\n  cargo fork test --before address-book-bounded   the change's tests fail without it"
+        after_help = "Example:\n  cargo fork test\n  cargo fork test p2panda-net-0.4.0\n  cargo fork test --line newest\n  cargo fork test --before address-book-bounded   the change's tests fail without it"
     )]
     Test {
         /// One crate's suite; all that a change could break, and ours, where it is left out
@@ -114,7 +114,7 @@ enum Verb {
     },
     /// Build and test every prefix of each series: each change stands on those before it alone (slow; resumes)
     #[command(
-        after_help = "Example:\n  cargo fork verify p2panda-store\n  cargo fork verify                 every series; hours; called again, it goes on where it stopped"
+        after_help = "Example:\n  cargo fork verify p2panda-store-0.4.0\n  cargo fork verify                       every series; hours; called again, it goes on where it stopped"
     )]
     Verify {
         /// The crate; every one with changes where it is left out
@@ -122,7 +122,7 @@ enum Verb {
     },
     /// Show that no public item is gone or changed, and list those that came in docs/API.md (needs a nightly toolchain)
     #[command(
-        after_help = "Example:\n  cargo fork api                  writes docs/API.md\n  cargo fork api p2panda-store    prints what came\n\nNeeds `rustup toolchain install nightly --profile minimal`"
+        after_help = "Example:\n  cargo fork api                       writes docs/API.md\n  cargo fork api p2panda-store-0.4.0   prints what came\n\nNeeds `rustup toolchain install nightly --profile minimal`"
     )]
     Api {
         /// The crate; every one with changes where it is left out
@@ -130,7 +130,7 @@ enum Verb {
     },
     /// Run a crate's benchmarks on the untouched crate and on ours, in one run
     #[command(
-        after_help = "Example:\n  cargo fork bench p2panda-net\n  cargo fork bench p2panda-net address_book"
+        after_help = "Example:\n  cargo fork bench p2panda-net-0.4.0\n  cargo fork bench p2panda-net-0.4.0 address_book"
     )]
     Bench {
         /// The crate
@@ -140,7 +140,7 @@ enum Verb {
     },
     /// Write mail-ready patches for upstream's repositories, with a sheet of facts beside them
     #[command(
-        after_help = "Example:\n  cargo fork export --to ../series                        every crate with changes\n  cargo fork export p2panda-store --to ../series\n  cargo fork export --change empty-log-panics --to ../one  alone where it goes on alone, else with those before it"
+        after_help = "Example:\n  cargo fork export --to ../series                        every crate with changes\n  cargo fork export p2panda-store-0.4.0 --to ../series\n  cargo fork export --change empty-log-panics --to ../one  alone where it goes on alone, else with those before it"
     )]
     Export {
         /// The crate; every one with changes where it is left out
