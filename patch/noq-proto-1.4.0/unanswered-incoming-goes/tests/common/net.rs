@@ -1,7 +1,7 @@
 //! A client and a server on a network that exists in the test alone, with its own clock
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::SocketAddr,
     num::NonZeroUsize,
     sync::Arc,
@@ -36,7 +36,7 @@ pub struct Net {
 pub struct Node {
     pub addr: SocketAddr,
     pub endpoint: Endpoint,
-    pub connections: HashMap<ConnectionHandle, Connection>,
+    pub connections: BTreeMap<ConnectionHandle, Connection>,
     /// Attempts that wait for the test to accept them
     pub offered: Vec<Incoming>,
 }
@@ -192,7 +192,7 @@ impl Node {
         Self {
             addr: addr.parse().unwrap(),
             endpoint: Endpoint::new(endpoint_config, config.map(Arc::new), true),
-            connections: HashMap::new(),
+            connections: BTreeMap::new(),
             offered: Vec::new(),
         }
     }
