@@ -5,6 +5,7 @@
 //! is a module and a row of the table in [`scenarios`].
 #![forbid(unsafe_code)]
 
+mod cli;
 mod gossip;
 mod log;
 mod member;
@@ -13,31 +14,21 @@ mod protocol;
 mod quic;
 mod run;
 mod sampler;
+mod scenario;
 mod scenarios;
 mod session;
 mod visit;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tikv_jemallocator::Jemalloc;
-use tracing_subscriber::EnvFilter;
 
-use crate::protocol::Line;
-use crate::run::Plan;
-use crate::scenarios::SCENARIOS;
 use crate::visit::Visit;
 
 /// jemalloc, because it can say how many bytes are live.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
-
-/// Exit code of a run that began and failed.
-const FAILED: u8 = 1;
-
-/// Exit code for arguments that describe no run; clap ends with the same.
-const BAD_USE: u8 = 2;
 
 #[derive(Parser)]
 #[command(about = "Keeps p2panda nodes busy and writes what they hold", after_long_help = protocol::HELP)]
@@ -48,25 +39,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print the scenarios as one JSON array.
-    List,
-    /// Run one scenario and write a line a sample.
-    Run {
-        /// Name of the scenario, as `list` prints it.
-        scenario: String,
-        /// Where keys, sizes and order come from: the same seed makes the same run.
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// How often the event happens [default: the scenario's `quick.events`].
-        #[arg(long)]
-        events: Option<u64>,
-        /// How many samples, the first before any event, the last after all [default: the scenario's `quick.samples`].
-        #[arg(long)]
-        samples: Option<u64>,
-        /// How many bytes an event leaks; for `canary` alone [default: its budget].
-        #[arg(long, value_name = "BYTES")]
-        leak: Option<u64>,
-    },
+    #[command(flatten)]
+    Shared(cli::Command),
     /// Be one node of a fleet: obey lines on stdin, tell on stdout what arrives.
     Member {
         /// Where the node's key comes from.
@@ -78,53 +52,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off")),
-        )
-        .with_writer(io::stderr)
-        .init();
-
+    cli::log_to_stderr();
     match Cli::parse().command {
-        Command::List => list(),
-        Command::Run {
-            scenario,
-            seed,
-            events,
-            samples,
-            leak,
-        } => match Plan::new(&scenario, seed, events, samples)
-            .and_then(|plan| leak.map_or(Ok(plan), |leak| plan.leaking(leak)))
-        {
-            Ok(plan) => ended(run::execute(plan)),
-            Err(message) => {
-                eprintln!("churn: {message}");
-                ExitCode::from(BAD_USE)
-            }
-        },
-        Command::Member { seed } => ended(member::run(seed)),
-        Command::Visit(visit) => ended(visit::run(&visit)),
+        Command::Shared(command) => command.perform(),
+        Command::Member { seed } => cli::ended(member::run(seed)),
+        Command::Visit(visit) => cli::ended(visit::run(&visit)),
     }
-}
-
-fn list() -> ExitCode {
-    match protocol::write(SCENARIOS) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(FAILED),
-    }
-}
-
-/// Turns the end of a run into an exit code, and says what it failed with.
-fn ended(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
-    };
-    // Whoever asked is gone: there is nobody to tell.
-    if !protocol::is_closed(&error) {
-        protocol::write(&Line::Error {
-            message: format!("{error:#}"),
-        })
-        .ok();
-    }
-    ExitCode::from(FAILED)
 }

@@ -13,6 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 /// A running node.
 pub type Node = Network<Topic>;
 
+/// What a run may watch.
+pub type Watched = Node;
+
+/// What a node is known by.
+pub type Key = PrivateKey;
+
 /// The network all nodes of a workload share; any value that is no topic will do.
 pub const NETWORK: [u8; 32] = [0xee; 32];
 
@@ -44,6 +50,30 @@ pub fn loopback_in(network: [u8; 32], key: PrivateKey) -> NetworkBuilder<Topic> 
         .bind_port_v4(0)
         .bind_ip_v6(Ipv6Addr::LOCALHOST)
         .bind_port_v6(0)
+}
+
+/// A node that does nothing.
+///
+/// # Errors
+///
+/// When it cannot bind its sockets.
+pub async fn idle(key: Key) -> Result<Node> {
+    Ok(loopback(key).build().await?)
+}
+
+/// What a node says of itself, where the crates under load have such a thing.
+///
+/// # Errors
+///
+/// When it has stopped.
+#[cfg(feature = "fork")]
+pub async fn figures(node: &Watched) -> Result<Option<serde_json::Value>> {
+    Ok(Some(serde_json::to_value(node.stats().await?)?))
+}
+
+#[cfg(not(feature = "fork"))]
+pub async fn figures(_: &Watched) -> Result<Option<serde_json::Value>> {
+    Ok(None)
 }
 
 /// A socket for a peer that is no p2panda node, on loopback alike.

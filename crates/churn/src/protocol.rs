@@ -55,7 +55,8 @@ THE PROTOCOL
   They send to loopback alone, but for iroh's port mapper, which cannot be turned off: it asks the gateway and the local
   network for a mapping. `unshare -rn sh -c 'ip link set lo up; churn-patched run ...'` keeps that in.
 
-  `member --seed N` is one node of a fleet, by the system's clock. Commands on stdin, one JSON object a line:
+  `member --seed N`, where there is such a command, is one node of a fleet, by the system's clock. Commands on stdin, one
+  JSON object a line:
     {\"do\":\"meet\",\"public_key\":\"<hex>\",\"addresses\":[\"127.0.0.1:4000\"]}   learn where another member is
     {\"do\":\"say\",\"text\":\"a\"}  {\"do\":\"publish\",\"text\":\"b\"}                gossip; append to the own log, for sync
     {\"do\":\"stop\"}                                                        or the end of stdin
@@ -253,7 +254,8 @@ four = "1"
 
     #[test]
     fn our_own_manifest_names_the_crates_under_load() {
-        assert_eq!(versions().get("p2panda-net"), Some(&"0.4.0"));
-        assert_eq!(versions().get("iroh"), Some(&"0.34.1"));
+        for name in ["iroh", "iroh-gossip", "p2panda-net"] {
+            assert!(versions().contains_key(name), "{name}");
+        }
     }
 }

@@ -6,13 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use p2panda_core::PrivateKey;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::runtime;
 
-use crate::FAILED;
-use crate::node::Node;
+use crate::cli::FAILED;
+use crate::node::{self, Key, Watched};
 use crate::protocol::{self, Line, PROTOCOL, SIDE};
 use crate::sampler::{self, Sampler};
 use crate::scenarios::canary::{self, LEAK_BYTES};
@@ -157,7 +156,7 @@ pub struct Run {
     started: Instant,
     events_begun: u64,
     samples_taken: u64,
-    watched: Option<Node>,
+    watched: Option<Watched>,
 }
 
 impl Run {
@@ -184,9 +183,9 @@ impl Run {
         })
     }
 
-    /// Names the node whose `stats()` go into the samples, where the crates under load have such a thing.
-    pub fn watch(&mut self, node: &Node) {
-        self.watched = Some(node.clone());
+    /// Names what goes into the samples as `stats`, where it says something of itself.
+    pub fn watch(&mut self, watched: &Watched) {
+        self.watched = Some(watched.clone());
     }
 
     /// The next random bytes of this seed: a topic, a payload.
@@ -197,8 +196,8 @@ impl Run {
     }
 
     /// The next key of this seed.
-    pub fn key(&mut self) -> PrivateKey {
-        PrivateKey::from_bytes(&self.random())
+    pub fn key(&mut self) -> Key {
+        Key::from_bytes(&self.random())
     }
 
     /// How many bytes an event of the canary leaks.
@@ -254,17 +253,11 @@ impl Run {
         Ok(())
     }
 
-    #[cfg(feature = "fork")]
     async fn stats(&self) -> Result<Option<serde_json::Value>> {
-        let Some(node) = &self.watched else {
-            return Ok(None);
-        };
-        Ok(Some(serde_json::to_value(node.stats().await?)?))
-    }
-
-    #[cfg(not(feature = "fork"))]
-    async fn stats(&self) -> Result<Option<serde_json::Value>> {
-        Ok(None)
+        match &self.watched {
+            Some(watched) => node::figures(watched).await,
+            None => Ok(None),
+        }
     }
 
     fn finish(self) -> Result<()> {
@@ -305,7 +298,7 @@ mod tests {
     use super::*;
 
     fn plan(events: u64, samples: u64) -> Plan {
-        Plan::new("known-peers", 1, Some(events), Some(samples)).unwrap()
+        Plan::new(SCENARIOS[0].name, 1, Some(events), Some(samples)).unwrap()
     }
 
     fn points(events: u64, samples: u64) -> Vec<u64> {
@@ -360,22 +353,21 @@ mod tests {
                 .contains("bytes an event")
         );
         let refused = plan(100, 10).leaking(8).unwrap_err();
-        assert!(refused.contains("not for `known-peers`"), "{refused}");
+        let other = format!("not for `{}`", SCENARIOS[0].name);
+        assert!(refused.contains(&other), "{refused}");
     }
 
     #[test]
     fn what_makes_no_run_is_refused_with_what_was_given() {
         let refused = |name, events, samples| Plan::new(name, 1, events, samples).unwrap_err();
+        let first = SCENARIOS[0].name;
         let unknown = refused("no-such", None, None);
         assert!(
-            unknown.contains("`no-such`") && unknown.contains("known-peers, "),
+            unknown.contains("`no-such`") && unknown.contains(&format!("{first}, ")),
             "{unknown}"
         );
-        assert!(refused("known-peers", None, Some(0)).contains("--samples 0"));
-        assert!(refused("known-peers", Some(0), None).contains("--events 0"));
-        assert!(
-            refused("known-peers", Some(9), Some(10))
-                .contains("--events 9 is too few for 10 samples")
-        );
+        assert!(refused(first, None, Some(0)).contains("--samples 0"));
+        assert!(refused(first, Some(0), None).contains("--events 0"));
+        assert!(refused(first, Some(9), Some(10)).contains("--events 9 is too few for 10 samples"));
     }
 }

@@ -32,7 +32,7 @@ pub const SCENARIO: Scenario = Scenario {
 const TICK: Duration = Duration::from_millis(10);
 
 async fn leak(run: &mut Run) -> Result<()> {
-    let node = node::loopback(run.key()).build().await?;
+    let node = node::idle(run.key()).await?;
     run.watch(&node);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
