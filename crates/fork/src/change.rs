@@ -256,9 +256,9 @@ pub fn needed_crates<'a>(
     crates
 }
 
-/// The defects that the changes claim fixed.
+/// The defects that the changes claim fixed, of whatever line.
 pub fn claimed_defects(project: &Project) -> Result<BTreeSet<String>> {
-    Ok(all(project)?
+    Ok(all(&project.whole())?
         .into_iter()
         .flat_map(|change| change.facts.defects)
         .collect())

@@ -17,6 +17,8 @@ struct Place {
     home: &'static str,
     /// The folder of its pin.
     pin: &'static str,
+    /// The package of its workload, whose binary is called after it and the side that it is built on.
+    workload: &'static str,
     /// Whether crates of it state a newer Rust than they are built with here; cargo then has to be told not to mind.
     states_newer_rust: bool,
 }
@@ -28,12 +30,14 @@ const LINES: [Place; 2] = [
         name: "seed",
         home: "",
         pin: "patch/upstream",
+        workload: "churn",
         states_newer_rust: false,
     },
     Place {
         name: "newest",
         home: "newest",
         pin: "newest/upstream",
+        workload: "newest-churn",
         states_newer_rust: true,
     },
 ];
@@ -85,12 +89,22 @@ impl Line {
         self.root().join("patched")
     }
 
-    /// How a command line names it; nothing for the first, which is meant where none is named.
+    /// Whether it is the one that is meant where none is named.
+    pub fn is_first(&self) -> bool {
+        self.place.home.is_empty()
+    }
+
+    /// How a command line names it, behind a blank; nothing for the first.
     pub fn flag(&self) -> String {
-        match self.place.home {
-            "" => String::new(),
-            _ => format!(" --line {}", self.name()),
+        match self.is_first() {
+            true => String::new(),
+            false => format!(" --line {}", self.name()),
         }
+    }
+
+    /// The package of its workload.
+    pub fn workload(&self) -> &'static str {
+        self.place.workload
     }
 
     /// A path as messages say it: from the root of the checkout.

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use fork::process;
-use fork::project::Project;
+use fork::project::Line;
 use serde::Deserialize;
 
 use crate::interrupt::Interrupt;
@@ -21,42 +21,35 @@ use crate::{Error, Result};
 /// How often a waiting loop looks whether cargo has ended and at the interrupt.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Builds both sides into the one target folder. `patched/` must have been assembled. Cargo reports on the terminal;
+/// Builds both sides of a line's workload into the one target folder. The line must have been assembled. Cargo reports on the terminal;
 /// both builds use their lock as it is.
 ///
 /// # Errors
 /// [`Error::Build`], [`Error::NoBinary`], [`Error::Interrupted`].
-pub fn build(project: &Project, interrupt: &Interrupt) -> Result<Workloads> {
-    let upstream = ["--manifest-path", "patch/upstream/Cargo.toml"];
-    let patched = ["--package", "churn"];
+pub fn build(line: &Line, interrupt: &Interrupt) -> Result<Workloads> {
+    let mut upstream = line.cargo("build");
+    upstream.arg("--manifest-path").arg(line.pin_manifest());
+    let mut patched = line.cargo("build");
+    patched.args(["--package", line.workload()]);
+    let name = |side: Side| format!("{}-{side}", line.workload());
     let network = Network::narrowest();
     Ok(Workloads {
         upstream: Workload {
             network,
             side: Side::Upstream,
-            program: binary(project, "churn-upstream", upstream, interrupt)?,
+            program: binary(upstream, &name(Side::Upstream), interrupt)?,
         },
         patched: Workload {
             network,
             side: Side::Patched,
-            program: binary(project, "churn-patched", patched, interrupt)?,
+            program: binary(patched, &name(Side::Patched), interrupt)?,
         },
     })
 }
 
 /// Builds one binary and finds it by what cargo says it made.
-fn binary(
-    project: &Project,
-    name: &str,
-    package: [&str; 2],
-    interrupt: &Interrupt,
-) -> Result<PathBuf> {
-    let mut command = process::cargo();
-    command
-        .current_dir(project.root())
-        .args(["build", "--release", "--locked"])
-        .args(package)
-        .arg("--message-format=json");
+fn binary(mut command: Command, name: &str, interrupt: &Interrupt) -> Result<PathBuf> {
+    command.args(["--release", "--message-format=json"]);
     let mut built = None;
     run(&mut command, interrupt, |line| {
         // What upstream's code is warned of is not for who measures it; what stops the build is.

@@ -37,6 +37,7 @@ const AFTER_HELP: &str = "\
 Examples:
   cargo soak --quick                             the six scenarios that show the first fixes
   cargo soak                                     every scenario, within an hour: --plan standard
+  cargo soak --line newest --quick               the same of the newest releases
   cargo soak --plan overnight                    large numbers; see plans/, and write your own
   cargo soak --scenario known-peers --seed 7     one scenario, from another seed
   cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
@@ -189,6 +190,10 @@ struct Args {
     /// The plan `quick`: the fixed six scenarios, under three minutes.
     #[arg(long, conflicts_with = "plan")]
     quick: bool,
+
+    /// The line whose workload runs: seed or newest.
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["upstream", "patched"])]
+    line: Option<String>,
 
     /// What to run: quick, standard, overnight, or a file like those in plans/ [default: standard].
     #[arg(long, value_name = "NAME|FILE")]
@@ -384,7 +389,8 @@ fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<
 
 fn soak(args: &Args) -> anyhow::Result<u8> {
     let here = env::current_dir().context("cannot tell the current folder")?;
-    let project = Project::discover(&here).and_then(|whole| whole.meant(None, None));
+    let project =
+        Project::discover(&here).and_then(|whole| whole.meant(args.line.as_deref(), None));
     // Before anything is built.
     let wish = wish(args)?;
     let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
@@ -449,10 +455,13 @@ fn prepare(
     let project = project
         .as_ref()
         .map_err(|error| anyhow!("{error}, or name two binaries with --upstream and --patched"))?;
+    let [line] = project.lines() else {
+        return Err(anyhow!("--line all: a run is of one line"));
+    };
     // Before Ctrl-C is ours: assembling is all or nothing, and may be cut off anywhere.
     assemble::ensure(project)?;
     let interrupt = listen()?;
-    Ok((build::build(project, &interrupt)?, interrupt))
+    Ok((build::build(line, &interrupt)?, interrupt))
 }
 
 /// The binaries that the user named, if any.
@@ -501,6 +510,7 @@ fn replay(args: &Args) -> String {
     if args.quick {
         words.push("--quick".into());
     }
+    words.extend(args.line.as_ref().map(|line| format!("--line {line}")));
     words.extend(args.plan.as_ref().map(|plan| format!("--plan {plan}")));
     words.push(format!("--seed {}", args.seed));
     words.extend(

@@ -185,8 +185,8 @@ fn own_suites(line: &Line) -> Vec<(&'static str, Suite)> {
         };
         (label, suite)
     };
-    if line.name() == "newest" {
-        return vec![suite("newest-churn", "newest-churn", &[])];
+    if !line.is_first() {
+        return vec![suite(line.workload(), line.workload(), &[])];
     }
     vec![
         suite("tests", "evergreen-tests", &[]),
