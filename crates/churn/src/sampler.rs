@@ -10,7 +10,6 @@ use crate::protocol::Held;
 /// Takes readings of this process. It holds the same few bytes from the first to the last.
 pub struct Sampler {
     process: Process,
-    page_bytes: u64,
     epoch: epoch_mib,
     allocated: stats::allocated_mib,
 }
@@ -24,7 +23,6 @@ impl Sampler {
     pub fn new() -> Result<Self> {
         Ok(Self {
             process: Process::myself().context("no procfs to sample from")?,
-            page_bytes: procfs::page_size(),
             epoch: epoch::mib().context("the allocator keeps no statistics")?,
             allocated: stats::allocated::mib().context("the allocator keeps no statistics")?,
         })
@@ -45,6 +43,8 @@ impl Sampler {
             .allocated
             .read()
             .context("no figure for the live heap")?;
+        let resident_kib = self.process.status()?.vmrss;
+        let resident_kib = resident_kib.context("no figure for resident memory")?;
         let (mut fds, mut sockets) = (0, 0);
         // One that another thread has closed since it was listed is none any more.
         for descriptor in self.process.fd()?.flatten() {
@@ -53,7 +53,7 @@ impl Sampler {
         }
         Ok(Held {
             heap_bytes: heap_bytes as u64,
-            resident_bytes: self.process.statm()?.resident * self.page_bytes,
+            resident_bytes: resident_kib * 1024,
             fds,
             sockets,
             threads: self.process.stat()?.num_threads as u64,

@@ -1,6 +1,7 @@
 //! Two nodes that stay together talk on one topic.
 
 use anyhow::Result;
+use p2panda_net::NetworkBuilder;
 
 use super::{Quick, Scenario};
 use crate::node::{self, Topic};
@@ -20,17 +21,27 @@ pub const SCENARIO: Scenario = Scenario {
         seconds_max: 12,
     },
     budget_bytes_per_event: 8.0,
-    run: |run| Box::pin(talk(run)),
+    run: |run| Box::pin(talk_briefly(run)),
 };
 
-async fn talk(run: &mut Run) -> Result<()> {
+async fn talk_briefly(run: &mut Run) -> Result<()> {
+    let (first, second) = (node::loopback(run.key()), node::loopback(run.key()));
+    talk::<64>(run, first, second).await
+}
+
+/// Has the two take turns in saying that many bytes.
+pub(super) async fn talk<const LEN: usize>(
+    run: &mut Run,
+    first: NetworkBuilder<Topic>,
+    second: NetworkBuilder<Topic>,
+) -> Result<()> {
     let topic = Topic(run.random());
-    let (first, second) = node::pair(node::loopback(run.key()), node::loopback(run.key())).await?;
+    let (first, second) = node::pair(first, second).await?;
     let (mut here, mut there) = node::join(&first, &second, topic).await?;
     run.watch(&first);
 
     while let Some(event) = run.next().await? {
-        let said = run.random::<64>();
+        let said = run.random::<LEN>();
         let (speaker, listener) = if event % 2 == 0 {
             (&here, &mut there)
         } else {

@@ -11,11 +11,13 @@ mod idle_node;
 mod incoming_dropped;
 mod incoming_unaccepted;
 mod known_peers;
+mod large_messages;
 mod link_churn;
 mod lonely_bootstrap;
 mod peer_churn;
 mod quic_churn;
 mod resync_connections;
+mod silent_connections;
 mod store_growth;
 mod store_limits;
 mod stranger_connects;
@@ -53,4 +55,6 @@ pub const SCENARIOS: &[Scenario] = &[
     link_churn::SCENARIO,
     topic_rejoin::SCENARIO,
     stranger_connects::SCENARIO,
+    large_messages::SCENARIO,
+    silent_connections::SCENARIO,
 ];
