@@ -9,11 +9,15 @@ use std::env::temp_dir;
 use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::Result;
 use common::{import, in_time, node_with};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
+use p2panda_blobs::{ImportBlobEvent, MemoryStore};
 use store::{Export, TestStore};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn an_export_leaves_no_temporary_file() {
@@ -75,6 +79,29 @@ async fn an_export_ends_however_often_the_store_tells_its_progress() {
     export(Export::Tells(2_000), &target).await.unwrap();
 
     assert_eq!(fs::read_to_string(&target.path).unwrap(), target.data);
+}
+
+/// `cargo test -p p2panda-blobs --test exported_files -- --ignored`
+#[tokio::test]
+#[ignore = "takes 3 GiB of memory, and as much in the folder for temporary files"]
+async fn a_blob_of_more_than_a_gibibyte_is_exported_from_memory() {
+    const MEBIBYTES: usize = 1025;
+    let target = Target::new("gibibyte");
+    let (network, blobs) = node_with(MemoryStore::new()).await;
+    let mebibytes = (0..MEBIBYTES).map(|n| Ok(vec![n as u8; 1 << 20].into()));
+    let mut import = pin!(blobs.import_blob_from_stream(stream::iter(mebibytes)).await);
+    let Some(ImportBlobEvent::Done(hash)) = import.next().await else {
+        panic!("the blob is not imported");
+    };
+    let export = timeout(
+        Duration::from_secs(600),
+        blobs.export_blob(hash, &target.path),
+    );
+    export.await.expect("an export ends").unwrap();
+
+    let len = fs::metadata(&target.path).unwrap().len();
+    assert_eq!(len, (MEBIBYTES << 20) as u64);
+    network.shutdown().await.unwrap();
 }
 
 async fn export(export: Export, target: &Target) -> Result<()> {
