@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What it costs to sync a log of 100,000 small operations to a peer that has none of them.
+//! What it costs to sync a log of 100,000 small operations to a peer that has none of them: time, and the most memory that is
+//! held at once, beside that for a tenth of the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::thread;
 
 use async_trait::async_trait;
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
@@ -14,8 +16,14 @@ use p2panda_store::{MemoryStore, OperationStore};
 use p2panda_sync::log_sync::{LogSyncProtocol, TopicLogMap};
 use p2panda_sync::{SyncError, SyncProtocol, TopicQuery};
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Builder;
+use tikv_jemalloc_ctl::{Access, AsName};
+use tikv_jemallocator::Jemalloc;
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+
+/// jemalloc, because it can say how much a thread held at most.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 const OPERATIONS: u64 = 100_000;
 const BODY_LEN: usize = 64;
@@ -42,10 +50,10 @@ fn author() -> PublicKey {
     PrivateKey::from_bytes(&[1; 32]).public_key()
 }
 
-async fn full_store() -> MemoryStore<u64> {
+async fn full_store(operations: u64) -> MemoryStore<u64> {
     let mut store = MemoryStore::default();
     let body = Body::new(&[200; BODY_LEN]);
-    for seq_num in 0..OPERATIONS {
+    for seq_num in 0..operations {
         let header = Header::<()> {
             public_key: author(),
             payload_size: body.size(),
@@ -86,9 +94,33 @@ async fn sync(full: MemoryStore<u64>) -> Result<(), SyncError> {
     try_join(accepting, initiating).await.map(|_| ())
 }
 
+/// The most bytes that both sides of a session hold at once, beyond the log itself; to within 64 KiB.
+fn peak_bytes(full: MemoryStore<u64>) -> u64 {
+    // On a thread of its own, as the peak is that of a thread's whole life.
+    let session = thread::spawn(move || {
+        runtime().block_on(sync(full)).expect("a session");
+        b"thread.peak.read\0".name().read()
+    });
+    let peak = session.join().expect("no panic");
+    peak.expect("the allocator keeps statistics")
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().build().expect("a runtime")
+}
+
 fn log_sync(criterion: &mut Criterion) {
-    let runtime = Builder::new_current_thread().build().expect("a runtime");
-    let full = runtime.block_on(full_store());
+    let runtime = runtime();
+    let full = runtime.block_on(full_store(OPERATIONS));
+    let tenth = runtime.block_on(full_store(OPERATIONS / 10));
+    println!(
+        "log_sync/peak_bytes_of_10000_operations: {}",
+        peak_bytes(tenth)
+    );
+    println!(
+        "log_sync/peak_bytes_of_100000_operations: {}",
+        peak_bytes(full.clone())
+    );
     let mut group = criterion.benchmark_group("log_sync");
     group.sampling_mode(SamplingMode::Flat);
     group.bench_function("sync_100000_operations", |bencher| {
