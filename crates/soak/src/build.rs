@@ -37,19 +37,35 @@ pub fn build(line: &Line, interrupt: &Interrupt) -> Result<Workloads> {
         upstream: Workload {
             network,
             side: Side::Upstream,
-            program: binary(upstream, &name(Side::Upstream), interrupt)?,
+            program: binary(upstream, "release", &name(Side::Upstream), interrupt)?,
         },
         patched: Workload {
             network,
             side: Side::Patched,
-            program: binary(patched, &name(Side::Patched), interrupt)?,
+            program: binary(patched, "release", &name(Side::Patched), interrupt)?,
         },
     })
 }
 
+/// Builds the patched side of a line's workload without optimisation, where that is enough.
+///
+/// # Errors
+/// As [`build`].
+pub fn unoptimised(line: &Line, interrupt: &Interrupt) -> Result<PathBuf> {
+    let mut patched = line.cargo("build");
+    patched.args(["--package", line.workload()]);
+    let name = format!("{}-{}", line.workload(), Side::Patched);
+    binary(patched, "dev", &name, interrupt)
+}
+
 /// Builds one binary and finds it by what cargo says it made.
-fn binary(mut command: Command, name: &str, interrupt: &Interrupt) -> Result<PathBuf> {
-    command.args(["--release", "--message-format=json"]);
+fn binary(
+    mut command: Command,
+    profile: &str,
+    name: &str,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
+    command.args(["--profile", profile, "--message-format=json"]);
     let mut built = None;
     run(&mut command, interrupt, |line| {
         // What upstream's code is warned of is not for who measures it; what stops the build is.

@@ -93,9 +93,22 @@ pub enum Error {
     #[error("cannot draw the plot of {scenario}: {what}")]
     Plot { scenario: String, what: String },
 
+    /// The checkout, or a change in it, is not what it should be.
+    #[error(transparent)]
+    Fork(fork::Error),
+
     /// The user stopped it before anything was measured.
     #[error("interrupted: nothing was measured")]
     Interrupted,
+}
+
+impl From<fork::Error> for Error {
+    fn from(error: fork::Error) -> Self {
+        match error {
+            fork::Error::Interrupted => Self::Interrupted,
+            error => Self::Fork(error),
+        }
+    }
 }
 
 /// Names the path and the deed in an I/O error.

@@ -22,6 +22,7 @@ pub mod host;
 pub mod interrupt;
 pub mod kernel;
 pub mod metrics;
+pub mod mutate;
 pub mod network;
 pub mod plan;
 pub mod plans;

@@ -21,6 +21,7 @@ use soak::build;
 use soak::fleet::{Arrived, Fault, Fleet};
 use soak::host::{self, Host};
 use soak::interrupt::Interrupt;
+use soak::mutate::{self, Wanted};
 use soak::network::Network;
 use soak::plan::{self, Wish};
 use soak::plans::Plan;
@@ -42,6 +43,7 @@ Examples:
   cargo soak --scenario known-peers --seed 7     one scenario, from another seed
   cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
   cargo soak fleet --nodes 3                     nodes of both sides in one network
+  cargo soak mutate address-book-forgets-peers   takes a change out: does a test or a scenario notice?
   cargo soak attach --pid 4711 --duration 10m    a process that is running already
   cargo soak run --upstream ./before --patched ./after
                                                  two binaries of your own that write the lines
@@ -76,6 +78,39 @@ enum Verb {
     Run(Args),
     Attach(AttachArgs),
     Fleet(FleetArgs),
+    Mutate(MutateArgs),
+}
+
+/// Take out each change, and say whether a test or a scenario notices.
+///
+/// With a change goes what stands on it: what git cannot lay without it, what `needs` it, and what then does not compile. Then
+/// the tests that the change names should fail, and the scenarios of its defects grow. Builds each crate anew for each of its
+/// changes, which takes minutes a change and a day for all of them; what is found stands in docs/mutations.toml at once, and
+/// is not looked for again until the change, or a crate around it, is another. So it may be stopped at any time.
+///
+/// Exit codes: 0 all of the wanted are noticed; 1 one is not; 2 cannot tell (also one that cannot be taken out alone, or was not
+/// looked at); 130 interrupted.
+#[derive(Debug, clap::Args)]
+struct MutateArgs {
+    /// These changes, as `<slug>` or `<crate>-<version>/<slug>` [default: all].
+    #[arg(value_name = "CHANGE")]
+    changes: Vec<String>,
+
+    /// Only changes of this crate.
+    #[arg(long = "crate", value_name = "CRATE")]
+    krate: Option<String>,
+
+    /// Tests alone, which takes half the time; a change that is looked at so is looked at again without this.
+    #[arg(long)]
+    no_scenarios: bool,
+
+    /// Also changes of which docs/mutations.toml has what came of it.
+    #[arg(long, conflicts_with = "list")]
+    again: bool,
+
+    /// Look at nothing; say what docs/mutations.toml has.
+    #[arg(long)]
+    list: bool,
 }
 
 /// Watch a process that is running already: is it flat?
@@ -242,6 +277,7 @@ fn main() -> ExitCode {
         Some(Verb::Run(args)) => soak(&args),
         Some(Verb::Attach(args)) => attach(&args),
         Some(Verb::Fleet(args)) => fleet(&args),
+        Some(Verb::Mutate(args)) => mutate(&args),
         None => soak(&args),
     };
     match ended {
@@ -308,6 +344,25 @@ fn attach(args: &AttachArgs) -> anyhow::Result<u8> {
         (_, Trend::Flat) => 0,
         (_, Trend::CannotTell) => 2,
     })
+}
+
+/// Takes changes out, and says which of them nothing notices.
+fn mutate(args: &MutateArgs) -> anyhow::Result<u8> {
+    let here = env::current_dir().context("cannot tell the current folder")?;
+    let project = Project::discover(&here)?;
+    let wanted = Wanted {
+        changes: args.changes.clone(),
+        krate: args.krate.clone(),
+        no_scenarios: args.no_scenarios,
+        again: args.again,
+        list: args.list,
+    };
+    let interrupt = Interrupt::on_signals().context("cannot listen for Ctrl-C")?;
+    let tell = |text: &str| drop(writeln!(io::stderr(), "mutate: {text}"));
+    let findings = mutate::run(&project, &wanted, tell, &interrupt)?;
+    // A reader that is gone is no reason to fail.
+    let _ = io::stdout().write_all(report::mutate::mutate(&findings).as_bytes());
+    Ok(mutate::exit_code(&findings))
 }
 
 /// Builds both sides and runs a fleet of them, where possible in a network with nothing but loopback.

@@ -10,7 +10,7 @@ use crate::git::Repo;
 use crate::lay;
 use crate::pin;
 use crate::process;
-use crate::project::{Project, split_name};
+use crate::project::{Line, Project, split_name};
 
 /// A package beside the crate, which asks for what the untouched crates forgot to ask for. It counts only where it is
 /// selected together with the crate.
@@ -43,14 +43,10 @@ impl Workspace<'_> {
         let repo = lay::lay_upstream(self.krate, &packed[0], &dir.join(self.member()))?;
         lay(&repo)?;
 
-        let manifest = dir.join("Cargo.toml");
-        write(&manifest, &self.manifest(project))?;
-        let lock = project.line_of(self.krate).lock();
-        fs::copy(&lock, dir.join("Cargo.lock")).on("cannot copy", &lock)?;
-        let side = dir.join(SIDE);
-        write(&side.join("Cargo.toml"), &self.side_manifest())?;
-        write(&side.join("src/lib.rs"), "")?;
-        process::complete_lock(&manifest)?;
+        let mut crates = vec![(self.krate, PathBuf::from(self.member()))];
+        let others = self.needs.iter().filter(|need| **need != self.krate);
+        crates.extend(others.map(|need| (*need, project.patched_dir(need))));
+        around(project.line_of(self.krate), &dir, &crates, &[], &self.side)?;
         Ok(dir)
     }
 
@@ -59,31 +55,42 @@ impl Workspace<'_> {
     pub fn member(&self) -> String {
         format!("{}-{}", self.krate, self.purpose.replace('/', "-"))
     }
+}
 
-    fn manifest(&self, project: &Project) -> String {
-        let (krate, member) = (self.krate, self.member());
-        let mut manifest = format!(
-            "[workspace]\nresolver = \"2\"\nmembers = [{member:?}, {SIDE:?}]\n\n\
-             [profile.dev]\ndebug = \"line-tables-only\"\n\n[patch.crates-io]\n"
-        );
-        let others = self.needs.iter().filter(|need| **need != krate);
-        let patched = others.map(|need| (*need, project.patched_dir(need)));
-        for (krate, path) in [(krate, PathBuf::from(member))].into_iter().chain(patched) {
-            let (name, _) = split_name(krate).unwrap_or((krate, ""));
-            manifest += &format!("{name} = {{ path = {path:?} }}\n");
-        }
-        manifest
+/// Makes a workspace in `dir` around crates of a line, with a lock of its own: of those whose path is relative, and which stand
+/// there, and of `more`, packages that stand there and are none of the line. Crates with another path are only used. `side` is
+/// what [`SIDE`] depends on.
+pub fn around(
+    line: &Line,
+    dir: &Path,
+    crates: &[(&str, PathBuf)],
+    more: &[&str],
+    side: &toml::Table,
+) -> Result<()> {
+    let here = crates.iter().filter(|(_, path)| path.is_relative());
+    let more = more.iter().map(Path::new).chain([Path::new(SIDE)]);
+    let members: Vec<_> = here.map(|(_, path)| path.as_path()).chain(more).collect();
+    let mut manifest = format!(
+        "[workspace]\nresolver = \"2\"\nmembers = {members:?}\n\n\
+         [profile.dev]\ndebug = \"line-tables-only\"\n\n[patch.crates-io]\n"
+    );
+    for (krate, path) in crates {
+        let (name, _) = split_name(krate).unwrap_or((krate, ""));
+        manifest += &format!("{name} = {{ path = {path:?} }}\n");
     }
+    let path = dir.join("Cargo.toml");
+    write(&path, &manifest)?;
+    let lock = line.lock();
+    fs::copy(&lock, dir.join("Cargo.lock")).on("cannot copy", &lock)?;
+    write(&dir.join(SIDE).join("Cargo.toml"), &side_manifest(side))?;
+    write(&dir.join(SIDE).join("src/lib.rs"), "")?;
+    process::complete_lock(&path)
+}
 
-    fn side_manifest(&self) -> String {
-        let dependencies = toml::Table::from_iter([(
-            "dependencies".to_owned(),
-            toml::Value::Table(self.side.clone()),
-        )]);
-        format!(
-            "[package]\nname = {SIDE:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n{dependencies}"
-        )
-    }
+fn side_manifest(side: &toml::Table) -> String {
+    let dependencies =
+        toml::Table::from_iter([("dependencies".to_owned(), toml::Value::Table(side.clone()))]);
+    format!("[package]\nname = {SIDE:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n{dependencies}")
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

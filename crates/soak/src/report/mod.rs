@@ -5,6 +5,7 @@ pub mod attach;
 pub mod fleet;
 pub mod html;
 pub mod markdown;
+pub mod mutate;
 pub mod notes;
 pub mod plot;
 pub mod spark;

@@ -45,8 +45,14 @@ pub fn run(project: &Project, slug: &str) -> Result<()> {
     })?;
 
     let of = suites.of(&change.krate);
-    let suite = |label: &str, more: &[&str]| suite(project, &change, &of, &dir, label, more);
-    let build = run::run(project, &suite("build", &["--lib", "--tests", "--no-run"])?)?;
+    let without = Without {
+        project,
+        change: &change,
+        of: &of,
+        dir: &dir,
+        purpose: "before",
+    };
+    let build = without.build()?;
     if !build.success {
         return Err(Error::Check(format!(
             "{}: its tests do not compile without it, which is not failing; see {}",
@@ -56,15 +62,7 @@ pub fn run(project: &Project, slug: &str) -> Result<()> {
     }
     let mut wrong = Vec::new();
     for test in &facts.tests {
-        let target = match test.target() {
-            Some(target) => vec!["--test", target],
-            None => vec!["--lib"],
-        };
-        let label = test.test.replace("::", "-");
-        let mut args = target;
-        args.extend(["--", &test.test]);
-        let outcome = run::run(project, &suite(&label, &args)?)?;
-        match verdict(test, &outcome) {
+        match without.fails(test)? {
             Ok(said) => println!("{test}: fails without {}: {said}", change.slug),
             Err(what) => wrong.push(format!("{test}: {what}")),
         }
@@ -82,30 +80,53 @@ pub fn run(project: &Project, slug: &str) -> Result<()> {
     }
 }
 
-fn suite(
-    project: &Project,
-    change: &Change,
-    of: &CrateSuite,
-    dir: &Path,
-    label: &str,
-    more: &[&str],
-) -> Result<Suite> {
-    let (name, _) = split_name(&change.krate).unwrap_or((&change.krate, ""));
-    let spec = package_spec(&change.krate);
-    let mut command = of.cargo(project.line_of(&change.krate), "test")?;
-    command.args(["-p", &spec, "-p", untouched::SIDE]);
-    command
-        .env("CARGO_TARGET_DIR", project.root().join("target"))
-        .current_dir(dir);
-    for feature in &of.features {
-        command.args(["--features", &format!("{name}/{feature}")]);
+/// A workspace with a change's tests and without its fix.
+pub(super) struct Without<'a> {
+    pub project: &'a Project,
+    pub change: &'a Change,
+    pub of: &'a CrateSuite,
+    pub dir: &'a Path,
+    /// What the logs are called after.
+    pub purpose: &'a str,
+}
+
+impl Without<'_> {
+    /// Builds the crate and all its tests.
+    pub fn build(&self) -> Result<Outcome> {
+        let args = ["--lib", "--tests", "--no-run"];
+        run::run(self.project, &self.suite("build", &args)?)
     }
-    command.args(more);
-    Ok(Suite {
-        label: format!("before {} {label}", change.name()),
-        command,
-        seconds_max: of.seconds_max,
-    })
+
+    /// Runs one test: what it said when it failed, or why that it did not is wrong.
+    pub fn fails(&self, test: &TestName) -> Result<Result<String, String>> {
+        let mut args = match test.target() {
+            Some(target) => vec!["--test", target],
+            None => vec!["--lib"],
+        };
+        args.extend(["--", &test.test]);
+        let suite = self.suite(&test.test.replace("::", "-"), &args)?;
+        Ok(verdict(test, &run::run(self.project, &suite)?))
+    }
+
+    fn suite(&self, label: &str, more: &[&str]) -> Result<Suite> {
+        let krate = &self.change.krate;
+        let (name, _) = split_name(krate).unwrap_or((krate, ""));
+        let spec = package_spec(krate);
+        let mut command = self.of.cargo(self.project.line_of(krate), "test")?;
+        command.args(["-p", &spec, "-p", untouched::SIDE]);
+        command
+            .env("CARGO_TARGET_DIR", self.project.root().join("target"))
+            .current_dir(self.dir);
+        for feature in &self.of.features {
+            command.args(["--features", &format!("{name}/{feature}")]);
+        }
+        command.args(more);
+        Ok(Suite {
+            label: format!("{} {} {label}", self.purpose, self.change.name()),
+            command,
+            seconds_max: self.of.seconds_max,
+        })
+    }
 }
 
 /// What a test said when it failed, or why that it did not is wrong.

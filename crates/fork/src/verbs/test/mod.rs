@@ -1,7 +1,8 @@
 //! `cargo fork test`: upstream's own suites on the assembled crates, then ours; and, with `--before`, a change's tests
-//! without its fix; and `cargo fork verify`.
+//! without its fix; and `cargo fork verify`. What `cargo soak mutate` builds is made here as well.
 
 mod before;
+pub mod mutant;
 mod run;
 pub mod suites;
 pub mod verify;

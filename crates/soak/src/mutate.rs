@@ -1,0 +1,537 @@
+//! Whether each change is held by something: takes one out, with what stands on it, and looks whether a test that it names
+//! fails or a scenario of its defects grows.
+//!
+//! What it finds stands in `docs/mutations.toml`, an entry a change, written as soon as it is known: a run that was stopped goes
+//! on there, and an entry counts until something that it was made from changes. It builds without optimisation, since a
+//! mutant is built once, and its scenarios run at their quick sizes: they are to show growth, not to measure it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use fork::change::{self, Change};
+use fork::project::Project;
+use fork::verbs::assemble;
+use fork::verbs::test::mutant::{self, Built, Mutant};
+use fork::verbs::test::suites::Suites;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::IoContext;
+use crate::interrupt::Interrupt;
+use crate::network::Network;
+use crate::plan::{self, EXTENSIONS_MAX, Job, Wish};
+use crate::plans::Plan;
+use crate::protocol::{Scenario, Side};
+use crate::verdict::{Ended, Trend};
+use crate::workload::{Ending, Workload};
+use crate::{Error, Result, build};
+
+/// Where the record stands in a checkout.
+pub const RECORD: &str = "docs/mutations.toml";
+
+/// What the record begins with.
+const HEAD: &str = "\
+# What came of taking out each change, with those that stand on it: which of its tests fail then, and which scenarios of its
+# defects grow. Written by `cargo soak mutate`, which goes on where this ends. `inputs` is a digest of all that the entry is
+# about: where it no longer fits, the change is looked at again.
+
+";
+
+/// What to look at.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// These changes; every one where there is none.
+    pub changes: Vec<String>,
+    /// Only those of this crate.
+    pub krate: Option<String>,
+    /// Tests alone.
+    pub no_scenarios: bool,
+    /// Also where the record says what came of it.
+    pub again: bool,
+    /// Look at nothing, and say what the record has.
+    pub list: bool,
+}
+
+/// The record, by the name of the change.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    #[serde(default)]
+    pub change: BTreeMap<String, Looked>,
+}
+
+/// What came of taking out one change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Looked {
+    pub inputs: String,
+    /// The day, YYYY-MM-DD.
+    pub day: String,
+    /// What went with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
+    /// What else went for the workload to build.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with_for_scenarios: Vec<String>,
+    /// By test.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<String, Seen>,
+    /// By scenario; empty where none has its defects.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scenarios: BTreeMap<String, Seen>,
+    /// Whether scenarios were left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tests_alone: bool,
+}
+
+/// What a test or a scenario shows of a change that is out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// It fails, or grows; with its words.
+    Noticed(String),
+    /// It passes, or is flat.
+    Unnoticed(String),
+    /// Without the change and what stands on it there is nothing that builds.
+    NotIsolated(String),
+    /// It does not tell: the scenario is not flat with the change either, or its interval does not decide.
+    CannotTell(String),
+}
+
+/// What is to be said of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    Noticed,
+    Unnoticed,
+    NotIsolated,
+    CannotTell,
+    /// No test can fail without it, as it says itself.
+    Exempt,
+    /// The record says nothing of it as it stands.
+    NotLooked,
+}
+
+impl Looked {
+    /// All of it in a word.
+    pub fn held(&self) -> Held {
+        let all = || self.tests.values().chain(self.scenarios.values());
+        let any = |wanted: fn(&Seen) -> bool| all().any(wanted);
+        if any(|seen| matches!(seen, Seen::Noticed(_))) {
+            Held::Noticed
+        } else if any(|seen| matches!(seen, Seen::NotIsolated(_))) {
+            Held::NotIsolated
+        } else if any(|seen| matches!(seen, Seen::CannotTell(_))) {
+            Held::CannotTell
+        } else {
+            Held::Unnoticed
+        }
+    }
+}
+
+/// Every change, and what is to be said of it, in the order of the series.
+pub type Findings = Vec<(String, Held, Option<Looked>)>;
+
+/// The exit code of these findings: 1 where something is not noticed, else 2 where something is not known, else 0.
+pub fn exit_code(findings: &Findings) -> u8 {
+    let any = |wanted: &[Held]| findings.iter().any(|(_, held, _)| wanted.contains(held));
+    if any(&[Held::Unnoticed]) {
+        1
+    } else if any(&[Held::NotIsolated, Held::CannotTell, Held::NotLooked]) {
+        2
+    } else {
+        0
+    }
+}
+
+/// Looks at the wanted changes that the record does not know as they stand, and says what the record then has of each of them.
+///
+/// # Errors
+/// [`Error::Fork`] where a change cannot be laid or is not there, [`Error::Interrupted`]; what was found before is recorded.
+pub fn run(
+    project: &Project,
+    wanted: &Wanted,
+    tell: impl Fn(&str),
+    interrupt: &Interrupt,
+) -> Result<Findings> {
+    let suites = Suites::read(project)?;
+    let all = change::all(project)?;
+    let chosen = chosen(project, wanted, &all)?;
+    let path = project.root().join(RECORD);
+    let mut record = Record::read(&path)?;
+    let mut bench = Bench {
+        project,
+        interrupt,
+        baseline: None,
+        flat: BTreeMap::new(),
+    };
+    for (at, change) in chosen.iter().enumerate() {
+        let inputs = inputs(project, &all, change)?;
+        let known = record.change.get(&change.name());
+        let whole = |known: &&Looked| !known.tests_alone || wanted.no_scenarios;
+        let known = known.filter(|known| known.inputs == inputs).filter(whole);
+        let done = known.is_some() && !wanted.again;
+        if change.facts.exempt.is_some() || done || wanted.list {
+            continue;
+        }
+        tell(&format!(
+            "{} of {}: {}",
+            at + 1,
+            chosen.len(),
+            change.name()
+        ));
+        mutant::require_unedited(&assemble::ensure(&project.of(&change.krate))?)?;
+        let mutant = Mutant::lay(project, &suites, &all, change)?;
+        let looked = bench.look(mutant, change, inputs, wanted.no_scenarios)?;
+        tell(&format!("{}: {}", change.name(), looked.held()));
+        record.change.insert(change.name(), looked);
+        record.write(&path)?;
+    }
+    chosen
+        .into_iter()
+        .map(|change| {
+            let inputs = inputs(project, &all, change)?;
+            let looked = record.change.get(&change.name());
+            let looked = looked.filter(|looked| looked.inputs == inputs).cloned();
+            let held = match (&change.facts.exempt, &looked) {
+                (Some(_), _) => Held::Exempt,
+                (None, Some(looked)) => looked.held(),
+                (None, None) => Held::NotLooked,
+            };
+            Ok((change.name(), held, looked))
+        })
+        .collect()
+}
+
+impl Record {
+    /// The one in the file; an empty one where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Plan`] where it is no record, [`Error::Io`].
+    pub fn read(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = fs::read_to_string(path).on("cannot read", path)?;
+        toml::from_str(&text).map_err(|error| Error::Plan {
+            name: path.display().to_string(),
+            what: error.to_string(),
+        })
+    }
+
+    /// Puts it in the place of the one in the file, whole or not at all.
+    fn write(&self, path: &Path) -> Result<()> {
+        let text = toml::to_string(self).map_err(|error| Error::Plan {
+            name: path.display().to_string(),
+            what: error.to_string(),
+        })?;
+        let aside = path.with_extension("toml.tmp");
+        fs::write(&aside, format!("{HEAD}{text}")).on("cannot write", &aside)?;
+        fs::rename(&aside, path).on("cannot write", path)
+    }
+}
+
+fn chosen<'a>(project: &Project, wanted: &Wanted, all: &'a [Change]) -> Result<Vec<&'a Change>> {
+    let krate = wanted.krate.as_deref();
+    let krate = krate.map(|name| project.find_crate(name)).transpose()?;
+    let mut names = Vec::new();
+    for slug in &wanted.changes {
+        names.push(change::find(project, slug)?.name());
+    }
+    let fits = |change: &&Change| {
+        krate.as_ref().is_none_or(|krate| *krate == change.krate)
+            && (names.is_empty() || names.contains(&change.name()))
+    };
+    Ok(all.iter().filter(fits).collect())
+}
+
+/// Short enough to stand in a file that people read.
+fn inputs(project: &Project, all: &[Change], change: &Change) -> Result<String> {
+    let digest = format!(
+        "{:x}",
+        Sha256::digest(mutant::inputs(project, all, change)?)
+    );
+    Ok(digest[..16].to_owned())
+}
+
+/// What mutants are looked at with.
+struct Bench<'a> {
+    project: &'a Project,
+    interrupt: &'a Interrupt,
+    /// The workload with all changes, built alike.
+    baseline: Option<Workload>,
+    /// Whether a scenario is flat with all changes.
+    flat: BTreeMap<String, Trend>,
+}
+
+impl Bench<'_> {
+    fn look(
+        &mut self,
+        mut mutant: Mutant,
+        change: &Change,
+        inputs: String,
+        tests_alone: bool,
+    ) -> Result<Looked> {
+        let mut tests = BTreeMap::new();
+        let built = mutant.build_tests()?;
+        for test in &change.facts.tests {
+            let seen = match &built {
+                Built::Yes(()) => match mutant.fails(test)? {
+                    Ok(said) => Seen::Noticed(self.without_paths(&said)),
+                    Err(why) => Seen::Unnoticed(self.without_paths(&why)),
+                },
+                Built::No(why) => Seen::NotIsolated(self.without_paths(why)),
+            };
+            tests.insert(test.to_string(), seen);
+        }
+        let with = mutant.out();
+        let scenarios = if tests_alone || !mutant.has_workload() {
+            BTreeMap::new()
+        } else {
+            self.scenarios(&mut mutant, change)?
+        };
+        let more = mutant.out().into_iter();
+        Ok(Looked {
+            inputs,
+            day: humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10].to_owned(),
+            with_for_scenarios: more.filter(|name| !with.contains(name)).collect(),
+            with,
+            tests,
+            scenarios,
+            tests_alone,
+        })
+    }
+
+    /// The scenarios that have one of the change's defects, on the mutant.
+    fn scenarios(
+        &mut self,
+        mutant: &mut Mutant,
+        change: &Change,
+    ) -> Result<BTreeMap<String, Seen>> {
+        let jobs = self.jobs(change)?;
+        let mut found = BTreeMap::new();
+        if jobs.is_empty() {
+            return Ok(found);
+        }
+        let program = match mutant.build_workload()? {
+            Built::Yes(program) => self.keep(&program, "mutant")?,
+            Built::No(why) => {
+                let seen = Seen::NotIsolated(self.without_paths(&why));
+                let names = jobs.into_iter().map(|job| job.label);
+                return Ok(names.map(|name| (name, seen.clone())).collect());
+            }
+        };
+        let workload = workload(program);
+        for job in jobs {
+            let seen = match self.is_flat(&job)? {
+                Trend::Flat => match self.trend(&workload, &job)? {
+                    Ok((Trend::Grows, said)) => Seen::Noticed(said),
+                    Ok((Trend::Flat, said)) => Seen::Unnoticed(said),
+                    Ok((Trend::CannotTell, said)) => Seen::CannotTell(said),
+                    Err(failure) => Seen::Noticed(self.without_paths(&failure)),
+                },
+                Trend::Grows | Trend::CannotTell => {
+                    Seen::CannotTell("with all changes it is not flat either, in this build".into())
+                }
+            };
+            found.insert(job.label, seen);
+        }
+        Ok(found)
+    }
+
+    /// The jobs of a change's defects, at their quick sizes.
+    fn jobs(&mut self, change: &Change) -> Result<Vec<Job>> {
+        let interrupt = self.interrupt;
+        let listed = self.baseline()?.list(interrupt)?;
+        let of_change = |scenario: &&Scenario| {
+            let mut defects = scenario.defects.iter();
+            defects.any(|defect| change.facts.defects.contains(defect))
+        };
+        let names = listed.iter().filter(of_change);
+        let scenarios: Vec<_> = names.map(|scenario| scenario.name.clone()).collect();
+        if scenarios.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan = Plan::find(Plan::QUICK)?;
+        plan::plan(
+            &listed,
+            &Wish {
+                scenarios,
+                plan,
+                seed: 1,
+            },
+        )
+    }
+
+    /// What the scenario shows with all changes, in a build like the mutant's. Measured once.
+    fn is_flat(&mut self, job: &Job) -> Result<Trend> {
+        if let Some(known) = self.flat.get(&job.label) {
+            return Ok(*known);
+        }
+        let workload = self.baseline()?.clone();
+        let trend = match self.trend(&workload, job)? {
+            Ok((trend, _)) => trend,
+            Err(_) => Trend::CannotTell,
+        };
+        self.flat.insert(job.label.clone(), trend);
+        Ok(trend)
+    }
+
+    /// Runs a job until it is told, and says so in words; or how it failed.
+    fn trend(
+        &self,
+        workload: &Workload,
+        job: &Job,
+    ) -> Result<std::result::Result<(Trend, String), String>> {
+        let log = self.project.scratch("mutant-bench")?.join("stderr.log");
+        let mut job = job.clone();
+        let mut looks = 0;
+        loop {
+            let ran = workload.run(&job, &log, self.interrupt, |_| {});
+            let growth = ran.heap_slope().map(|slope| slope.growth());
+            let said = match &growth {
+                Some(growth) => format!(
+                    "{:.0} to {:.0} bytes an event, budget {:.0}",
+                    growth.lower, growth.upper, job.budgets.heap_bytes_per_event
+                ),
+                None => "no figure of the live heap".into(),
+            };
+            match (ran.ended(&job.budgets), &ran.ending) {
+                (Ended::Whole(Trend::CannotTell), _) if looks < EXTENSIONS_MAX => {
+                    looks += 1;
+                    job = job.extended();
+                }
+                (Ended::Whole(trend), _) => return Ok(Ok((trend, said))),
+                (_, Ending::Failed(failure)) => return Ok(Err(failure.to_string())),
+                (Ended::Failed | Ended::Stopped, _) => return Err(Error::Interrupted),
+            }
+        }
+    }
+
+    fn baseline(&mut self) -> Result<&Workload> {
+        if self.baseline.is_none() {
+            // As in the mutants: the workload of the first line.
+            let whole = self.project.whole();
+            let program = build::unoptimised(&whole.lines()[0], self.interrupt)?;
+            self.baseline = Some(workload(self.keep(&program, "baseline")?));
+        }
+        Ok(self.baseline.as_ref().expect("made above"))
+    }
+
+    /// A copy of a program that the next build will overwrite.
+    fn keep(&self, program: &Path, name: &str) -> Result<PathBuf> {
+        let to = self.project.scratch("mutant-bench")?.join(name);
+        fs::copy(program, &to).on("cannot copy to", &to)?;
+        Ok(to)
+    }
+
+    /// The record is for every machine: no folder of this one, and no log.
+    fn without_paths(&self, text: &str) -> String {
+        let root = format!("{}/", self.project.root().display());
+        let temporary = std::env::temp_dir().display().to_string();
+        let text = text
+            .replace(&root, "")
+            .replace(&temporary, "<temporary folder>");
+        text.split("; see target/")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+fn workload(program: PathBuf) -> Workload {
+    Workload {
+        side: Side::Patched,
+        network: Network::narrowest(),
+        program,
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Noticed => "noticed",
+            Self::Unnoticed => "NOT NOTICED",
+            Self::NotIsolated => "not isolated",
+            Self::CannotTell => "cannot tell",
+            Self::Exempt => "exempt",
+            Self::NotLooked => "not looked at",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looked(tests: &[(&str, Seen)], scenarios: &[(&str, Seen)]) -> Looked {
+        let owned = |seen: &[(&str, Seen)]| {
+            let owned = |(name, seen): &(&str, Seen)| ((*name).to_owned(), seen.clone());
+            seen.iter().map(owned).collect()
+        };
+        Looked {
+            inputs: "0123".into(),
+            day: "2026-11-21".into(),
+            with: vec!["a-1.0.0/b".into()],
+            with_for_scenarios: Vec::new(),
+            tests: owned(tests),
+            scenarios: owned(scenarios),
+            tests_alone: false,
+        }
+    }
+
+    #[test]
+    fn one_test_or_one_scenario_is_enough_to_notice_and_a_failed_build_is_none() {
+        let noticed = || Seen::Noticed("assertion failed".into());
+        let passes = || Seen::Unnoticed("passes".into());
+        let stuck = || Seen::NotIsolated("error: no".into());
+        let held = |tests: &[_], scenarios: &[_]| looked(tests, scenarios).held();
+        assert_eq!(
+            held(&[("t", passes()), ("u", noticed())], &[]),
+            Held::Noticed
+        );
+        assert_eq!(held(&[("t", passes())], &[("s", noticed())]), Held::Noticed);
+        assert_eq!(
+            held(&[("t", stuck())], &[("s", passes())]),
+            Held::NotIsolated
+        );
+        assert_eq!(
+            held(&[("t", passes())], &[("s", passes())]),
+            Held::Unnoticed
+        );
+        assert_eq!(held(&[], &[]), Held::Unnoticed);
+    }
+
+    #[test]
+    fn what_is_not_noticed_outranks_what_is_not_known() {
+        let findings = |all: &[Held]| -> Findings {
+            all.iter()
+                .map(|held| ("a".to_owned(), *held, None))
+                .collect()
+        };
+        assert_eq!(exit_code(&findings(&[Held::Noticed, Held::Exempt])), 0);
+        assert_eq!(exit_code(&findings(&[Held::Noticed, Held::NotLooked])), 2);
+        assert_eq!(
+            exit_code(&findings(&[Held::NotIsolated, Held::Unnoticed])),
+            1
+        );
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mutations.toml");
+        assert_eq!(Record::read(&path).unwrap(), Record::default());
+        let entry = looked(
+            &[("src/a.rs::t", Seen::Noticed("left: \"1\"".into()))],
+            &[("known-peers", Seen::CannotTell("-".into()))],
+        );
+        let record = Record {
+            change: BTreeMap::from([("a-1.0.0/c".to_owned(), entry)]),
+        };
+        record.write(&path).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), record);
+        fs::write(&path, "change = 5").unwrap();
+        assert!(Record::read(&path).is_err());
+    }
+}
