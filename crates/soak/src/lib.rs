@@ -14,6 +14,7 @@
 pub mod attach;
 pub mod baseline;
 pub mod build;
+pub mod claim;
 pub mod controls;
 pub mod error;
 pub mod figures;

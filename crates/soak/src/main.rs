@@ -18,6 +18,7 @@ use fork::verbs::assemble;
 use soak::attach::{Attach, Hourly};
 use soak::baseline::Baseline;
 use soak::build;
+use soak::claim;
 use soak::fleet::{Arrived, Fault, Fleet};
 use soak::host::{self, Host};
 use soak::interrupt::Interrupt;
@@ -41,6 +42,8 @@ Examples:
   cargo soak --line newest --quick               the same of the newest releases
   cargo soak --plan overnight                    large numbers; see plans/, and write your own
   cargo soak --scenario known-peers --seed 7     one scenario, from another seed
+  cargo soak --by-defect                         and a row for each defect that is marked fixed
+  cargo soak --controls                          only whether the instrument can be trusted here
   cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
   cargo soak fleet --nodes 3                     nodes of both sides in one network
   cargo soak mutate address-book-forgets-peers   takes a change out: does a test or a scenario notice?
@@ -237,6 +240,14 @@ struct Args {
     /// Run this scenario, at the plan's size; may be given again. All of the plan, where none is given.
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<String>,
+
+    /// Measure the controls alone: can the instrument be trusted here?
+    #[arg(long, conflicts_with_all = ["scenarios", "baseline", "by_defect"])]
+    controls: bool,
+
+    /// Print a row for each defect that is marked fixed as well, with what shows it.
+    #[arg(long)]
+    by_defect: bool,
 
     /// What the workload draws its keys and its choices from.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -458,6 +469,11 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     plan::agree(&listed, &workloads.patched.list(&interrupt)?)?;
     let jobs = plan::plan(&listed, &wish)?;
     let controls = plan::controls(&listed, &jobs, &wish)?;
+    let jobs = if args.controls { Vec::new() } else { jobs };
+    let claims = match &project {
+        Ok(project) => claim::read(project)?,
+        Err(_) => Vec::new(),
+    };
 
     let root = project.as_ref().map_or(&*here, Project::root);
     let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
@@ -486,6 +502,7 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         host,
         digests,
         claimed,
+        claims,
         took: began.elapsed(),
         baseline,
     };
@@ -567,6 +584,7 @@ fn replay(args: &Args) -> String {
     }
     words.extend(args.line.as_ref().map(|line| format!("--line {line}")));
     words.extend(args.plan.as_ref().map(|plan| format!("--plan {plan}")));
+    words.extend(args.controls.then(|| "--controls".into()));
     words.push(format!("--seed {}", args.seed));
     words.extend(
         args.scenarios
@@ -590,12 +608,18 @@ fn print(args: &Args, summary: &Summary, json: &str, record: &Record) {
     } else {
         let coloured =
             out.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let mut text = format!("\n{}\n\n", table::table(summary, coloured));
+        let mut text = String::from("\n");
+        if !summary.scenarios.is_empty() {
+            text.push_str(&format!("{}\n\n", table::table(summary, coloured)));
+        }
         for note in notes::notes(summary) {
             text.push_str(&format!("  {note}\n"));
         }
         for line in notes::baseline(summary) {
             text.push_str(&format!("  {line}\n"));
+        }
+        if args.by_defect {
+            text.push_str(&format!("\n{}\n", table::by_defect(summary)));
         }
         text.push('\n');
         for control in notes::controls(summary) {

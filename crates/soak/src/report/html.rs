@@ -53,6 +53,7 @@ pub fn html(summary: &Summary, plots: &[String]) -> String {
                     @for line in notes::baseline(summary) { p { (line) } }
                 }
                 @for (row, plot) in summary.scenarios.iter().zip(plots) { (scenario(row, plot)) }
+                (defects(summary))
                 h2 { "Run it again" }
                 p { code { (summary.replay) } }
                 (origin(summary))
@@ -80,6 +81,26 @@ fn rows(summary: &Summary) -> Markup {
                 td class=(class(row.verdict)) { (table::word(row)) }
             } } }
         } }
+    }
+}
+
+/// A row a defect that is marked fixed; nothing outside a checkout, and where controls alone were measured.
+fn defects(summary: &Summary) -> Markup {
+    html! {
+        @if !summary.defects.is_empty() && !summary.scenarios.is_empty() {
+            h2 { "Each defect that is marked fixed, and what shows it" }
+            div class="wide" { table {
+                thead { tr { th { "defect" } th { "scenarios" } th { "verdict" } th class="figure" { "tests" } } }
+                tbody { @for row in &summary.defects { tr {
+                    td { (row.defect) }
+                    td { @for (at, name) in row.scenarios.iter().enumerate() {
+                        @if at > 0 { ", " } a href={ "#" (name) } { (name) }
+                    } }
+                    td class=(row.verdict.map_or("dim", class)) { (table::of_defect(row)) }
+                    td class="figure" { (row.tests) }
+                } } }
+            } }
+        }
     }
 }
 

@@ -124,7 +124,9 @@ pub fn result(summary: &Summary) -> &'static str {
     ) {
         return "cannot tell: a control did not hold, so the table above is not to be trusted";
     }
+    let alone = summary.scenarios.is_empty();
     match summary.exit_code {
+        0 if alone => "the controls are as they must be: the instrument can be trusted here",
         0 if claimed => "every scenario whose defects the changes claim fixed is flat",
         0 => "no scenario here is claimed fixed, so there was nothing to judge",
         1 => "a scenario whose defects the changes claim fixed grows",

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::spark;
 use crate::baseline::{Baseline, Compared};
+use crate::claim::Claim;
 use crate::controls::{self, Canary, Control};
 use crate::figures::{HEAP, Series};
 use crate::host::Host;
@@ -43,8 +44,22 @@ pub struct Summary {
     pub patched: Build,
     pub controls: ControlsSummary,
     pub scenarios: Vec<ScenarioSummary>,
+    /// Those that are marked fixed, in the order of docs/DEFECTS.md. Empty outside a checkout.
+    pub defects: Vec<DefectSummary>,
     /// Beside an earlier run, where one was named.
     pub baseline: Option<BaselineSummary>,
+}
+
+/// A defect that is marked fixed, and what shows that.
+#[derive(Debug, Clone, Serialize)]
+pub struct DefectSummary {
+    pub defect: String,
+    /// The scenarios of this run that it would make grow. None: its tests alone show it.
+    pub scenarios: Vec<String>,
+    /// The worst of theirs. One that also waits for another defect is open for this one, too.
+    pub verdict: Option<Verdict>,
+    /// How many tests fail without the changes that claim it.
+    pub tests: usize,
 }
 
 /// How the patched side has changed since an earlier run.
@@ -199,6 +214,8 @@ pub struct Facts {
     pub digests: (String, String),
     /// The defects that changes claim fixed.
     pub claimed: BTreeSet<String>,
+    /// Those that docs/DEFECTS.md marks fixed.
+    pub claims: Vec<Claim>,
     pub took: Duration,
     pub baseline: Option<Baseline>,
 }
@@ -242,8 +259,36 @@ impl Summary {
             upstream: build(Side::Upstream, facts.digests.0),
             patched: build(Side::Patched, facts.digests.1),
             controls,
+            defects: facts
+                .claims
+                .into_iter()
+                .map(|claim| DefectSummary::new(claim, &scenarios))
+                .collect(),
             scenarios,
             baseline,
+        }
+    }
+}
+
+impl DefectSummary {
+    fn new(claim: Claim, scenarios: &[ScenarioSummary]) -> Self {
+        let behind = |row: &&ScenarioSummary| row.defects.contains(&claim.defect);
+        let rows: Vec<_> = scenarios.iter().filter(behind).collect();
+        // From the one that says most against the fix to the one that says most for it.
+        let rank = |verdict: &Verdict| match verdict {
+            Verdict::Grows => 0,
+            Verdict::Failed => 1,
+            Verdict::CannotTell => 2,
+            Verdict::NotShown => 3,
+            Verdict::Stopped => 4,
+            Verdict::Open => 5,
+            Verdict::Fixed => 6,
+        };
+        Self {
+            scenarios: rows.iter().map(|row| row.name.clone()).collect(),
+            verdict: rows.iter().map(|row| row.verdict).min_by_key(rank),
+            tests: claim.tests.len(),
+            defect: claim.defect,
         }
     }
 }

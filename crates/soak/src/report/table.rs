@@ -4,7 +4,7 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-use super::summary::{ScenarioSummary, SideSummary, Summary};
+use super::summary::{DefectSummary, ScenarioSummary, SideSummary, Summary};
 use super::{spark, units};
 use crate::verdict::{Trend, Verdict};
 
@@ -43,6 +43,38 @@ pub fn table(summary: &Summary, coloured: bool) -> String {
         table.force_no_tty();
     }
     format!("{TITLE}\n\n{}", table.trim_fmt())
+}
+
+/// A row a defect that is marked fixed: the scenarios it would make grow, and what they say; or that its tests alone show it.
+pub fn by_defect(summary: &Summary) -> String {
+    let header = ["defect", "scenarios", "verdict", "tests"].map(Cell::new);
+    let rows = summary.defects.iter().map(|row| {
+        vec![
+            Cell::new(&row.defect),
+            Cell::new(row.scenarios.join(", ")),
+            Cell::new(of_defect(row)),
+            right(row.tests),
+        ]
+    });
+    format!(
+        "Each defect that is marked fixed, and what shows it\n\n{}",
+        plain(header.into(), rows).trim_fmt()
+    )
+}
+
+/// What is to be said of a defect in a word or two.
+pub fn of_defect(row: &DefectSummary) -> &'static str {
+    match row.verdict {
+        None if row.tests == 0 => "shown by nothing here",
+        None => "tests alone",
+        Some(Verdict::Fixed) => "fixed: flat",
+        Some(Verdict::Grows) => "GROWS",
+        Some(Verdict::NotShown) => "flat, not shown",
+        Some(Verdict::CannotTell) => "cannot tell",
+        Some(Verdict::Open) => "another one is open",
+        Some(Verdict::Failed) => "failed",
+        Some(Verdict::Stopped) => "stopped",
+    }
 }
 
 /// A table in the style of all of them.

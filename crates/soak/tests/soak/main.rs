@@ -3,6 +3,7 @@
 mod attach;
 mod fakes;
 mod fleet;
+mod manners;
 
 use std::fs;
 use std::path::Path;
