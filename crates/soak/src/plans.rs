@@ -155,6 +155,7 @@ mod tests {
             (standard.times, standard.scenarios),
             (4, Chosen::Every(Every::All))
         );
+        assert_eq!(standard.scenario["sync-frames"].events, Some(288));
         let overnight = Plan::find("overnight").unwrap();
         assert_eq!(overnight.scenario["known-peers"].events, Some(1_000_000));
     }
