@@ -58,7 +58,7 @@ pub fn loopback_in(network: [u8; 32], key: PrivateKey) -> NetworkBuilder<Topic> 
 ///
 /// When it cannot bind its sockets.
 pub async fn idle(key: Key) -> Result<Node> {
-    Ok(loopback(key).build().await?)
+    loopback(key).build().await
 }
 
 /// What a node says of itself, where the crates under load have such a thing.

@@ -8,7 +8,7 @@ use futures_util::sink;
 use iroh::endpoint::Connection;
 use iroh::{Endpoint, NodeAddr};
 use p2panda_core::PrivateKey;
-use p2panda_net::SyncConfiguration;
+use p2panda_net::{NetworkBuilder, SyncConfiguration};
 use p2panda_sync::{SyncError, SyncProtocol};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
@@ -36,10 +36,22 @@ impl Hub {
     ///
     /// When it cannot bind its sockets.
     pub async fn start(run: &mut Run) -> Result<Self> {
+        Self::start_with(run, |builder| builder).await
+    }
+
+    /// The same, with settings of the scenario's own.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot bind its sockets.
+    pub async fn start_with(
+        run: &mut Run,
+        set: impl FnOnce(NetworkBuilder<Topic>) -> NetworkBuilder<Topic>,
+    ) -> Result<Self> {
         let topic = Topic(run.random());
         let key = run.key();
         let protocol = one_log(&key).await?;
-        let node = node::loopback(key)
+        let node = set(node::loopback(key))
             .sync(SyncConfiguration::new(protocol))
             .build()
             .await?;

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result};
 use iroh::endpoint::Connection;
-use p2panda_net::{NetworkBuilder, SyncConfiguration};
+use p2panda_net::NetworkBuilder;
 
-use super::gossip_locks::{SYNC_ALPN, initiate, one_log};
 use super::{Quick, Scenario};
 use crate::node::{self, Topic};
 use crate::run::Run;
+use crate::session::{ALPN, Hub};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "silent-connections",
@@ -36,17 +36,7 @@ pub const SCENARIO: Scenario = Scenario {
 const PLACES: usize = 64;
 
 async fn say_nothing(run: &mut Run) -> Result<()> {
-    let topic = Topic(run.random());
-    let key = run.key();
-    let protocol = one_log(&key).await?;
-    let hub = with_few_places(node::loopback(key))
-        .sync(SyncConfiguration::new(protocol))
-        .build()
-        .await?;
-    // The untouched node panics over a session for a topic to which nobody subscribed (unknown-topic-panics).
-    let _subscription = node::subscribe(&hub, topic).await?;
-    let hub_address = hub.endpoint().node_addr().await?;
-    run.watch(&hub);
+    let hub = Hub::start_with(run, with_few_places).await?;
 
     let (silent, honest) = (run.key(), run.key());
     let silent = node::endpoint(&silent).await?;
@@ -54,16 +44,15 @@ async fn say_nothing(run: &mut Run) -> Result<()> {
     while let Some(event) = run.next().await? {
         // Both ends are in this process: what the node closes goes here, too.
         held.retain(|held: &Connection| held.close_reason().is_none());
-        let connection = silent.connect(hub_address.clone(), SYNC_ALPN).await;
+        let connection = silent.connect(hub.address.clone(), ALPN).await;
         held.push(connection.with_context(|| format!("connection {event}"))?);
     }
 
     let visitor = node::endpoint(&honest).await?;
-    let connection = visitor.connect(hub_address, SYNC_ALPN).await?;
-    initiate(&connection, topic, one_log(&honest).await?).await?;
+    hub.sync(&visitor, &honest).await?;
     visitor.close().await;
     silent.close().await;
-    hub.shutdown().await
+    hub.node.shutdown().await
 }
 
 /// Lets the node hold no more than a few dozen connections of others, where that can be set.
