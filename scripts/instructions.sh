@@ -6,10 +6,13 @@
 #     scripts/instructions.sh bench CRATE [BENCH]        each benchmark of `cargo fork bench`, its set-up and one round, less
 #                                                        a start of the same program that runs none
 #
+# CHURN names a folder with a churn-upstream and a churn-patched to count, where they need not be built.
+#
 # A line each: what was counted, instructions on the untouched and on the patched side, patched : untouched.
 set -euo pipefail
 
-# How many instructions a program takes on all its threads.
+# How many instructions a program takes on all its threads. One that it starts is not counted, but for what precedes its `exec`,
+# which has a line of its own; the program's is the last.
 count() {
     local log
     log=$(mktemp)
@@ -17,7 +20,7 @@ count() {
         cat "$log" >&2
         return 1
     fi
-    sed -n 's/^==.*Collected *: *\([0-9]*\).*/\1/p' "$log"
+    sed -n 's/^==.*Collected *: *\([0-9]*\).*/\1/p' "$log" | tail -n 1
     rm "$log"
 }
 
@@ -42,11 +45,13 @@ COUNTED=$(mktemp)
 trap 'rm -f "$COUNTED"' EXIT
 case "${1:-} $#" in
 "events 4")
-    cargo fork assemble
-    (cd patch/upstream && CARGO_TARGET_DIR=../../target cargo build --release --locked --quiet)
-    cargo build --release --locked --quiet --package churn
+    if [ -z "${CHURN:-}" ]; then
+        cargo fork assemble
+        (cd patch/upstream && CARGO_TARGET_DIR=../../target cargo build --release --locked --quiet)
+        cargo build --release --locked --quiet --package churn
+    fi
     for side in untouched patched; do
-        program=target/release/churn-${side/untouched/upstream}
+        program=${CHURN:-target/release}/churn-${side/untouched/upstream}
         few=$(count "$program" run "$2" --samples 2 --events "$3")
         many=$(count "$program" run "$2" --samples 2 --events "$4")
         printf '%s\t%s\t%d\n' "$2" "$side" "$(((many - few) / ($4 - $3)))" >>"$COUNTED"
