@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
-use fork::project::Project;
+use fork::project::{EVERY_LINE, Project};
 use fork::{Result, change, verbs};
 
 /// Evergreen's tool: published crates, with our changes laid over them.
@@ -170,9 +170,9 @@ enum Verb {
         #[arg(long)]
         private: bool,
     },
-    /// Point another project's [patch.crates-io] at the fork
+    /// Point another project's [patch.crates-io] at the fork: at the crates of the line that the project's graph needs
     #[command(
-        after_help = "Example:\n  cargo fork use ../their-project\n  cargo fork use ../their-project --vendor vendor/evergreen   copies the crates in, to be committed\n  cargo fork use ../their-project --undo                      restores Cargo.toml and Cargo.lock byte for byte"
+        after_help = "The line is that of the versions which the graph has: p2panda 0.4, iroh 0.34 and quinn 0.11 are of `seed`, p2panda 0.7,\niroh 1 and noq of `newest`. A graph with crates of both gets both; --line takes one alone.\n\nExample:\n  cargo fork use ../their-project\n  cargo fork use ../their-project --vendor vendor/evergreen   copies the crates in, to be committed\n  cargo fork use ../their-project --undo                      restores Cargo.toml and Cargo.lock byte for byte"
     )]
     Use {
         /// The folder with the project's Cargo.toml
@@ -205,7 +205,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<()> {
     let whole = Project::discover(&PathBuf::from("."))?;
-    let project = whole.meant(cli.line.as_deref(), cli.verb.krate(&whole)?.as_deref())?;
+    let line = cli.line.as_deref().or(cli.verb.line());
+    let project = whole.meant(line, cli.verb.krate(&whole)?.as_deref())?;
     match cli.verb {
         Verb::Assemble { discard } => verbs::assemble::run(&project, discard),
         Verb::Edit { krate } => verbs::edit::run(&project, &krate),
@@ -258,6 +259,11 @@ fn run(cli: Cli) -> Result<()> {
 }
 
 impl Verb {
+    /// The line that is meant where none is named, if not the first or that of a crate: `use` finds its own.
+    fn line(&self) -> Option<&'static str> {
+        matches!(self, Verb::Use { .. }).then_some(EVERY_LINE)
+    }
+
     /// The crate that is named, or whose change is.
     fn krate(&self, project: &Project) -> Result<Option<String>> {
         let change = match self {

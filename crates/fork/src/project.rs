@@ -212,6 +212,20 @@ impl Project {
         }
     }
 
+    /// The checkout with the lines of some crates alone.
+    pub fn of_all<'a>(&self, crates: impl IntoIterator<Item = &'a String>) -> Self {
+        let names: BTreeSet<&str> = crates
+            .into_iter()
+            .map(|krate| self.line_of(krate).name())
+            .collect();
+        let mut meant = self.every.clone();
+        meant.retain(|line| names.contains(line.name()));
+        Project {
+            meant,
+            ..self.clone()
+        }
+    }
+
     /// The checkout with all its lines.
     pub fn whole(&self) -> Self {
         Project {
@@ -288,23 +302,34 @@ impl Project {
     /// # Errors
     /// [`Error::Usage`] that lists the crates there are.
     pub fn find_crate(&self, name: &str) -> Result<String> {
+        let mut hits = Vec::from_iter(self.versions_of(name)?);
+        if let [a, b, ..] = &hits[..] {
+            return Err(Error::Usage(format!(
+                "`{name}` is here in several versions: name it {a} or {b}, or its line with `--line {}` or `--line {}`",
+                self.line_of(a).name(),
+                self.line_of(b).name()
+            )));
+        }
+        Ok(hits.swap_remove(0))
+    }
+
+    /// The crates that `name` means, one at least: `<crate>-<version>`, or `<crate>` in every version that is known.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that lists the crates there are.
+    pub fn versions_of(&self, name: &str) -> Result<BTreeSet<String>> {
         let crates = self.crates()?;
         let means = |krate: &&String| {
             krate.as_str() == name || split_name(krate).is_some_and(|(n, _)| n == name)
         };
-        let hits: Vec<&String> = crates.iter().filter(means).collect();
-        match hits[..] {
-            [hit] => Ok(hit.clone()),
-            [] => Err(Error::Usage(format!(
+        let hits: BTreeSet<String> = crates.iter().filter(means).cloned().collect();
+        if hits.is_empty() {
+            return Err(Error::Usage(format!(
                 "no crate `{name}` here; expected one of: {}",
                 crates.join(", ")
-            ))),
-            [a, b, ..] => Err(Error::Usage(format!(
-                "`{name}` is here in several versions: name it {a} or {b}, or its line with `--line {}` or `--line {}`",
-                self.line_of(a).name(),
-                self.line_of(b).name()
-            ))),
+            )));
         }
+        Ok(hits)
     }
 
     /// `name` resolved, or every crate where none is given.

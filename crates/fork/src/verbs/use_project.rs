@@ -1,5 +1,8 @@
 //! `cargo fork use`: points another project's `[patch.crates-io]` at the fork, and takes it back.
 //!
+//! Which line a project needs is read from what cargo would build of it: the line whose versions stand there. Where a project
+//! has crates of two lines, as one that moves from the older to the newer may, both are patched.
+//!
 //! Cargo only warns about a patch that nothing uses, and then builds the untouched crate. So after the manifest is
 //! written and the lock moved, cargo is asked what it would build, and anything but our crates puts everything back.
 
@@ -38,7 +41,7 @@ struct Undo {
 }
 
 /// Points the project at the crates of the fork that its graph contains and that have changes, or at those of `names` and
-/// what their changes need.
+/// what their changes need. Of the lines that are meant, it takes those whose versions the graph contains.
 ///
 /// # Errors
 /// Everything that fails leaves manifest and lock as they were.
@@ -55,11 +58,11 @@ pub fn run(
             target.root.display()
         )));
     }
-    let wanted = wanted(project, names)?;
-    assemble::ensure(project)?;
+    let (project, wanted) = wanted(project, &look(&target)?, names)?;
+    assemble::ensure(&project)?;
     let mut undo = save(&target)?;
     let done = point(
-        project,
+        &project,
         &target,
         &wanted,
         !names.is_empty(),
@@ -189,6 +192,19 @@ struct Pointed {
     place: PathBuf,
 }
 
+impl Pointed {
+    fn new(project: &Project, krate: String, from: Version) -> Result<Self> {
+        let (name, version) = name_and_version(&krate)?;
+        Ok(Pointed {
+            name: name.to_owned(),
+            version,
+            from,
+            place: project.patched_dir(&krate),
+            krate,
+        })
+    }
+}
+
 fn find_target(folder: &Path) -> Result<Target> {
     let manifest = folder.join("Cargo.toml");
     if !manifest.is_file() {
@@ -217,21 +233,67 @@ fn find_target(folder: &Path) -> Result<Target> {
     Ok(Target { root: named })
 }
 
-/// The crates to look for in the graph.
-fn wanted(project: &Project, names: &[String]) -> Result<BTreeSet<String>> {
+/// The checkout with the lines that the graph needs, and the crates of them to look for in it. Says which lines, and why.
+fn wanted(
+    project: &Project,
+    metadata: &Metadata,
+    names: &[String],
+) -> Result<(Project, BTreeSet<String>)> {
     let all = change::all(project)?;
-    if names.is_empty() {
-        return Ok(all.into_iter().map(|change| change.krate).collect());
+    let changed = |project: &Project| -> Result<BTreeSet<String>> {
+        let all = change::all(project)?.into_iter();
+        Ok(all.map(|change| change.krate).collect())
+    };
+    let asked = match names {
+        [] => vec![changed(project)?],
+        names => {
+            let versions = names.iter().map(|name| project.versions_of(name));
+            versions.collect::<Result<_>>()?
+        }
+    };
+    let mut there = BTreeMap::new();
+    for crates in &asked {
+        let found = contained(metadata, crates)?;
+        if found.is_empty() {
+            return Err(unused(&absent(metadata, crates)));
+        }
+        there.extend(found);
     }
-    let mut wanted = BTreeSet::new();
-    for name in names {
-        wanted.insert(project.find_crate(name)?);
+    let project = project.of_all(there.keys());
+    for line in project.lines() {
+        let of_line = there
+            .iter()
+            .filter(|(krate, _)| project.line_of(krate).name() == line.name());
+        let found: Vec<String> = of_line
+            .map(|(krate, version)| {
+                format!(
+                    "{} {version}",
+                    split_name(krate).map_or("", |(name, _)| name)
+                )
+            })
+            .collect();
+        println!("line {}: the graph has {}", line.name(), found.join(", "));
     }
-    let named = all.iter().filter(|change| wanted.contains(&change.krate));
-    let needed = change::needed_crates(named, &all);
-    let needed: Vec<String> = needed.into_iter().map(str::to_owned).collect();
-    wanted.extend(needed);
-    Ok(wanted)
+    let wanted = match names {
+        [] => changed(&project)?,
+        _ => {
+            let named = all
+                .iter()
+                .filter(|change| there.contains_key(&change.krate));
+            let needed = change::needed_crates(named, &all).into_iter();
+            needed
+                .map(str::to_owned)
+                .chain(there.keys().cloned())
+                .collect()
+        }
+    };
+    Ok((project, wanted))
+}
+
+fn unused(absent: &str) -> Error {
+    Error::Usage(format!(
+        "the patch would be unused: the project's graph does not contain what the fork has: {absent}"
+    ))
 }
 
 fn point(
@@ -242,13 +304,21 @@ fn point(
     vendor: Option<&Path>,
     undo: &mut Undo,
 ) -> Result<()> {
-    let (mut pointed, absent) = choose(project, &graph(target)?, wanted)?;
-    if pointed.is_empty() || every && !absent.is_empty() {
-        return Err(Error::Usage(format!(
-            "the patch would be unused: the project's graph does not contain what the fork has: {}",
-            absent.join("; ")
-        )));
+    let metadata = graph(target)?;
+    let there = contained(&metadata, wanted)?;
+    let others: BTreeSet<String> = wanted
+        .iter()
+        .filter(|krate| !there.contains_key(*krate))
+        .cloned()
+        .collect();
+    let absent = absent(&metadata, &others);
+    if there.is_empty() || every && !others.is_empty() {
+        return Err(unused(&absent));
     }
+    let mut pointed = there
+        .into_iter()
+        .map(|(krate, from)| Pointed::new(project, krate, from))
+        .collect::<Result<Vec<_>>>()?;
     check_conflicts(target, &pointed)?;
     if let Some(folder) = vendor {
         copy_crates(project, target, &mut pointed, folder, undo)?;
@@ -258,8 +328,8 @@ fn point(
     check_used(target, &pointed)?;
     undo.left = Some([digest(&target.manifest())?, digest(&target.lock())?]);
     note(target, undo)?;
-    for what in absent {
-        println!("left alone: {what}");
+    if !others.is_empty() {
+        println!("left alone: {absent}");
     }
     for krate in &pointed {
         println!(
@@ -277,37 +347,53 @@ fn point(
     Ok(())
 }
 
-/// The crates that the graph contains in a version ours can stand in for; and what it contains of the others, in words.
-fn choose(
-    project: &Project,
-    metadata: &Metadata,
-    wanted: &BTreeSet<String>,
-) -> Result<(Vec<Pointed>, Vec<String>)> {
-    let mut pointed = Vec::new();
-    let mut absent = Vec::new();
-    for krate in wanted {
-        let (name, version) = split_name(krate).unwrap_or((krate, ""));
-        let version = Version::parse(version)
-            .map_err(|error| Error::Check(format!("patch/{krate}: {error}")))?;
-        let of_name = |package: &&Package| package.name.as_str() == name;
-        let there: Vec<&Package> = metadata.packages.iter().filter(of_name).collect();
-        let fits = |package: &&&Package| compatible(&package.version, &version);
-        match (there.iter().find(fits), there.first()) {
-            (Some(package), _) => pointed.push(Pointed {
-                place: project.patched_dir(krate),
-                krate: krate.clone(),
-                name: name.to_owned(),
-                from: package.version.clone(),
-                version,
-            }),
-            (None, Some(package)) => absent.push(format!(
-                "{name} is {} there, and the fork has {version}",
-                package.version
-            )),
-            (None, None) => absent.push(format!("{name} is not there")),
+/// Those of the crates that the graph contains in a version ours can stand in for, with that version.
+fn contained(metadata: &Metadata, crates: &BTreeSet<String>) -> Result<BTreeMap<String, Version>> {
+    let mut there = BTreeMap::new();
+    for krate in crates {
+        let (name, ours) = name_and_version(krate)?;
+        let fits = |package: &&Package| {
+            package.name.as_str() == name && compatible(&package.version, &ours)
+        };
+        if let Some(package) = metadata.packages.iter().find(fits) {
+            there.insert(krate.clone(), package.version.clone());
         }
     }
-    Ok((pointed, absent))
+    Ok(there)
+}
+
+/// What the graph contains instead of these crates, in words.
+fn absent(metadata: &Metadata, crates: &BTreeSet<String>) -> String {
+    let mut ours: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, version) in crates.iter().filter_map(|krate| split_name(krate)) {
+        ours.entry(name).or_default().push(version);
+    }
+    let mut words = Vec::new();
+    let mut missing = Vec::new();
+    for (name, versions) in ours {
+        let of_name = |package: &&Package| package.name.as_str() == name;
+        match metadata.packages.iter().find(of_name) {
+            Some(package) => words.push(format!(
+                "{name} is {} there, and the fork has {}",
+                package.version,
+                versions.join(" and ")
+            )),
+            None => missing.push(name),
+        }
+    }
+    match missing[..] {
+        [] => {}
+        [one] => words.push(format!("{one} is not there")),
+        _ => words.push(format!("{} are not there", missing.join(", "))),
+    }
+    words.join("; ")
+}
+
+fn name_and_version(krate: &str) -> Result<(&str, Version)> {
+    let (name, version) = split_name(krate).unwrap_or((krate, ""));
+    let version =
+        Version::parse(version).map_err(|error| Error::Check(format!("patch/{krate}: {error}")))?;
+    Ok((name, version))
 }
 
 /// Whether cargo would let one version stand in for the other.
@@ -360,13 +446,19 @@ fn write_manifest(target: &Target, pointed: &[Pointed], vendored: bool) -> Resul
         .entry("crates-io")
         .or_insert_with(|| Item::Table(Table::new()));
     let registry = registry.as_table_like_mut().ok_or_else(wrong)?;
-    for krate in pointed {
+    for (at, krate) in pointed.iter().enumerate() {
         let relative = pathdiff::diff_paths(&krate.place, &target.root)
             .filter(|_| vendored || shares_home(&krate.place, &target.root));
         let path = relative.unwrap_or_else(|| krate.place.clone());
         let mut entry = InlineTable::new();
         entry.insert("path", path.display().to_string().into());
-        registry.insert(&krate.name, value(entry));
+        let mut key = krate.name.clone();
+        // Of two lines: cargo wants a key of its own for the second.
+        if pointed[..at].iter().any(|other| other.name == krate.name) {
+            entry.insert("package", key.into());
+            key = krate.krate.replace(['.', '+'], "_");
+        }
+        registry.insert(&key, value(entry));
     }
     fs::write(target.manifest(), document.to_string()).on("cannot write", &target.manifest())
 }
@@ -465,6 +557,19 @@ fn copy_crates(
         assembly::copy_crate(&project.patched_dir(&krate.krate), &krate.place)?;
     }
     Ok(())
+}
+
+/// The same as [`graph`], with the lock as it was.
+fn look(target: &Target) -> Result<Metadata> {
+    let lock = target.lock();
+    let before = fs::read(&lock).ok();
+    let metadata = graph(target);
+    match before {
+        Some(bytes) => fs::write(&lock, bytes).on("cannot restore", &lock)?,
+        None if lock.exists() => fs::remove_file(&lock).on("cannot delete", &lock)?,
+        None => {}
+    }
+    metadata
 }
 
 /// All that the project may build: whatever feature asks for it.

@@ -1,7 +1,7 @@
 //! Lines: two releases of one crate in one checkout, each with a workspace, a lock and a pin of its own.
 
 use crate::support::{
-    BOOK, BOUND, BOUNDED, FACTS, Fixture, LIB, TOY, everything, hook, lock_of, packed, toy,
+    BOOK, BOUND, BOUNDED, FACTS, Fixture, LIB, Scratch, TOY, everything, hook, lock_of, packed, toy,
 };
 
 const NEW: &str = "toy-2.0.0";
@@ -152,4 +152,77 @@ fn a_branch_holds_one_line() {
     let files = everything(&fixture.path("../branch"));
     assert!(files.contains_key(&format!("{NEW}/src/bound.rs")));
     assert!(!files.keys().any(|file| file.starts_with(TOY)));
+}
+
+/// The project depends on this, and is locked on nothing yet.
+fn depends(scratch: &Scratch, toys: &str) {
+    let manifest = scratch.read("Cargo.toml");
+    scratch.write("Cargo.toml", &manifest.replace("toy = \"1\" # any\n", toys));
+    scratch.write("src/main.rs", "fn main() {}\n");
+}
+
+#[test]
+fn a_project_is_pointed_at_the_line_that_its_graph_needs() {
+    let fixture = fixture();
+    let scratch = fixture.scratch();
+    let before = scratch.everything();
+    let done = fixture.fork(&["use", scratch.arg()]);
+    assert_eq!(done.code, 0, "{done:#?}");
+    done.says("line seed: the graph has toy 1.2.0\n");
+    assert!(!fixture.path("newest/patched").exists());
+    fixture.fork(&["use", scratch.arg(), "--undo"]).done();
+    assert!(before == scratch.everything());
+
+    depends(&scratch, "toy = \"2\"\n");
+    let done = fixture.fork(&["use", scratch.arg(), "--crate", "toy"]);
+    assert_eq!(done.code, 0, "{done:#?}");
+    done.says("line newest: the graph has toy 2.0.0\n");
+    let manifest = scratch.read("Cargo.toml");
+    assert!(
+        manifest.ends_with(
+            "[patch.crates-io]\ntoy = { path = \"../evergreen/newest/patched/toy-2.0.0\" }\n"
+        ),
+        "{manifest}"
+    );
+}
+
+#[test]
+fn a_project_with_crates_of_two_lines_is_pointed_at_both_or_at_the_one_named() {
+    let fixture = fixture();
+    let scratch = fixture.scratch();
+    let both = "toy = \"1\"\ntoy-two = { package = \"toy\", version = \"2\" }\n";
+    depends(&scratch, both);
+    let before = scratch.everything();
+    let done = fixture.fork(&["use", scratch.arg()]);
+    assert_eq!(done.code, 0, "{done:#?}");
+    let done =
+        done.says("line seed: the graph has toy 1.2.0\nline newest: the graph has toy 2.0.0\n");
+    done.says("uses 2 of the fork's crates");
+    fixture.fork(&["use", scratch.arg(), "--undo"]).done();
+    assert!(before == scratch.everything());
+
+    let done = fixture.fork(&["use", scratch.arg(), "--line", "newest"]);
+    assert_eq!(done.code, 0, "{done:#?}");
+    assert!(!done.stdout.contains("seed"), "{done:#?}");
+    done.says("uses 1 of the fork's crates");
+}
+
+#[test]
+fn a_project_that_no_line_fits_is_refused_and_left_as_it_is() {
+    let fixture = fixture();
+    let scratch = fixture.scratch();
+    depends(&scratch, "toy = \"3\"\n");
+    let before = scratch.everything();
+    let neither = "toy is 3.0.0 there, and the fork has 1.2.0 and 2.0.0";
+    fixture
+        .fork(&["use", scratch.arg()])
+        .refused(2, &["the patch would be unused", neither]);
+    let manifest = scratch.read("Cargo.toml");
+    scratch.write("Cargo.toml", &manifest.replace("\"3\"", "\"1\""));
+    fixture
+        .fork(&["use", scratch.arg(), "--line", "newest"])
+        .refused(2, &["toy is 1.2.0 there, and the fork has 2.0.0"]);
+    scratch.write("Cargo.toml", &manifest);
+    assert!(before == scratch.everything());
+    assert!(!fixture.path("patched").exists());
 }

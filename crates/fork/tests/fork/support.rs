@@ -252,11 +252,11 @@ impl Fixture {
         self.git(".", &["status", "--porcelain", "--untracked-files=all"])
     }
 
-    /// A cargo project that depends on toy 1, beside the checkout. Cargo finds 1.1.0 and 1.2.0 without a network.
+    /// A cargo project that depends on toy 1, beside the checkout. Cargo finds 1.1.0, 1.2.0, 2.0.0 and 3.0.0 without a network.
     pub fn scratch(&self) -> Scratch {
         let root = self.dir.path().join("scratch");
         let sources = self.dir.path().join("vendored");
-        for version in ["1.1.0", "1.2.0"] {
+        for version in ["1.1.0", "1.2.0", "2.0.0", "3.0.0"] {
             let folder = sources.join(format!("toy-{version}"));
             for (file, text) in toy(version) {
                 put(&folder.join(file), &text);
