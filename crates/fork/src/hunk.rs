@@ -196,6 +196,13 @@ fn is_for_tests(attribute: &str) -> bool {
 }
 
 fn probe_lines(added: &[String], wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    // Between two test modules, a diff may take the attribute behind a new one for the new one's own.
+    if let [module, attribute] = added
+        && is_for_tests(attribute.trim())
+        && module_of(module).is_some_and(&wanted)
+    {
+        return added.to_vec();
+    }
     let mut probes = Vec::new();
     let mut rest = added;
     while !rest.is_empty() {
@@ -384,6 +391,15 @@ mod tests {
         let narrower = text.replace("cfg(test)", "cfg(all(test, feature = \"f\"))");
         let file = parse(&patch(&narrower)).unwrap().remove(0);
         assert_eq!(probes(&file, |stem| stem == "p").hunks.len(), 1);
+    }
+
+    #[test]
+    fn a_probe_between_two_test_modules_may_begin_behind_an_attribute() {
+        let text = "@@ -3,0 +4,2 @@\n+mod p;\n+#[cfg(test)]\n";
+        let file = parse(&patch(text)).unwrap().remove(0);
+        let found = probes(&file, |stem| stem == "p");
+        assert_eq!(found.hunks[0].added, ["mod p;\n", "#[cfg(test)]\n"]);
+        assert!(probes(&file, |stem| stem == "other").hunks.is_empty());
     }
 
     #[test]
