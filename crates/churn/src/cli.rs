@@ -1,6 +1,7 @@
 //! The half of the command line that every workload has: what it lists, and how one scenario runs.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -36,6 +37,10 @@ pub enum Command {
         /// How many bytes an event leaks; for `canary` alone [default: its budget].
         #[arg(long, value_name = "BYTES")]
         leak: Option<u64>,
+        /// Write heap profiles to this folder: `start.heap` after the warm-up and `end.heap`. Needs an allocator with a
+        /// profiler that is on.
+        #[arg(long, value_name = "DIR")]
+        profile: Option<PathBuf>,
     },
 }
 
@@ -60,10 +65,11 @@ impl Command {
                 events,
                 samples,
                 leak,
+                profile,
             } => match Plan::new(&scenario, seed, events, samples)
                 .and_then(|plan| leak.map_or(Ok(plan), |leak| plan.leaking(leak)))
             {
-                Ok(plan) => ended(run::execute(plan)),
+                Ok(plan) => ended(run::execute(plan, profile)),
                 Err(message) => {
                     eprintln!("churn: {message}");
                     ExitCode::from(BAD_USE)

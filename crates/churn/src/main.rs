@@ -10,6 +10,7 @@ mod gossip;
 mod log;
 mod member;
 mod node;
+mod profile;
 mod protocol;
 mod quic;
 mod run;

@@ -1,5 +1,6 @@
 //! Drives one scenario: what was asked for, when the next sample is due, and when enough is enough.
 
+use std::path::PathBuf;
 use std::process;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -12,6 +13,7 @@ use tokio::runtime;
 
 use crate::cli::FAILED;
 use crate::node::{self, Key, Watched};
+use crate::profile::Profiles;
 use crate::protocol::{self, Line, PROTOCOL, SIDE};
 use crate::sampler::{self, Sampler};
 use crate::scenarios::canary::{self, LEAK_BYTES};
@@ -118,13 +120,13 @@ impl Plan {
     }
 }
 
-/// Runs the plan and writes its lines, from the first to `done`.
+/// Runs the plan and writes its lines, from the first to `done`; and heap profiles to the folder `profile`, if there is one.
 ///
 /// # Errors
 ///
 /// What the scenario failed with; writing that line is left to the caller. At its deadline it writes the error line itself
 /// and ends the process.
-pub fn execute(plan: Plan) -> Result<()> {
+pub fn execute(plan: Plan, profile: Option<PathBuf>) -> Result<()> {
     // Here and not in the runtime: a runtime that hangs must not take its own watchdog with it.
     let (_ends_with_this_call, run) = mpsc::channel();
     thread::spawn(move || end_at_deadline(plan.deadline(), &run));
@@ -139,7 +141,7 @@ pub fn execute(plan: Plan) -> Result<()> {
         .on_thread_start(sampler::count_exactly)
         .build()?;
     let result = runtime.block_on(async {
-        let mut run = Run::start(plan)?;
+        let mut run = Run::start(plan, profile)?;
         (plan.scenario.run)(&mut run).await?;
         run.finish()
     });
@@ -157,10 +159,13 @@ pub struct Run {
     events_begun: u64,
     samples_taken: u64,
     watched: Option<Watched>,
+    profiles: Option<Profiles>,
+    warmed_up: bool,
 }
 
 impl Run {
-    fn start(plan: Plan) -> Result<Self> {
+    fn start(plan: Plan, profile: Option<PathBuf>) -> Result<Self> {
+        let profiles = profile.map(Profiles::new).transpose()?;
         protocol::write(&Line::Hello {
             protocol: PROTOCOL,
             side: SIDE,
@@ -180,6 +185,8 @@ impl Run {
             events_begun: 0,
             samples_taken: 0,
             watched: None,
+            profiles,
+            warmed_up: false,
         })
     }
 
@@ -222,6 +229,7 @@ impl Run {
                 self.warm_up_the_question().await?;
             }
             self.sample().await?;
+            self.profile()?;
             self.samples_taken += 1;
         }
         if self.events_begun == self.plan.events {
@@ -240,6 +248,21 @@ impl Run {
             held,
             stats: self.stats().await?,
         })?;
+        Ok(())
+    }
+
+    /// The heap profile that is due at this sample: the first after the warm-up, and the last.
+    fn profile(&mut self) -> Result<()> {
+        let Some(profiles) = &self.profiles else {
+            return Ok(());
+        };
+        if !self.warmed_up && self.events_begun >= self.plan.warmup_events() {
+            self.warmed_up = true;
+            profiles.take("start")?;
+        }
+        if self.events_begun == self.plan.events {
+            profiles.take("end")?;
+        }
         Ok(())
     }
 

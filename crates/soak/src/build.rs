@@ -21,17 +21,37 @@ use crate::{Error, Result};
 /// How often a waiting loop looks whether cargo has ended and at the interrupt.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Which program of a workload is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The one whose figures count.
+    Measured,
+    /// The one whose allocator can say who holds what.
+    Profiled,
+}
+
 /// Builds both sides of a line's workload into the one target folder. The line must have been assembled. Cargo reports on the terminal;
 /// both builds use their lock as it is.
 ///
 /// # Errors
 /// [`Error::Build`], [`Error::NoBinary`], [`Error::Interrupted`].
-pub fn build(line: &Line, interrupt: &Interrupt) -> Result<Workloads> {
+pub fn build(line: &Line, kind: Kind, interrupt: &Interrupt) -> Result<Workloads> {
     let mut upstream = line.cargo("build");
     upstream.arg("--manifest-path").arg(line.pin_manifest());
     let mut patched = line.cargo("build");
     patched.args(["--package", line.workload()]);
-    let name = |side: Side| format!("{}-{side}", line.workload());
+    let name = |side: Side| match kind {
+        Kind::Measured => format!("{}-{side}", line.workload()),
+        Kind::Profiled => format!("{}-{side}-profiled", line.workload()),
+    };
+    if kind == Kind::Profiled {
+        for (command, side) in [
+            (&mut upstream, Side::Upstream),
+            (&mut patched, Side::Patched),
+        ] {
+            command.args(["--features", "profile", "--bin", &name(side)]);
+        }
+    }
     let network = Network::narrowest();
     Ok(Workloads {
         upstream: Workload {

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand, ValueEnum};
 use fork::change::claimed_defects;
-use fork::project::Project;
+use fork::project::{Project, split_name};
 use fork::verbs::assemble;
 use soak::attach::{Attach, Hourly};
 use soak::baseline::Baseline;
-use soak::build;
+use soak::build::{self, Kind};
 use soak::claim;
 use soak::fleet::{Arrived, Fault, Fleet};
 use soak::host::{self, Host};
@@ -26,9 +26,11 @@ use soak::mutate::{self, Wanted};
 use soak::network::Network;
 use soak::plan::{self, Wish};
 use soak::plans::Plan;
+use soak::profile::{self, Profiled};
 use soak::progress::Voice;
 use soak::protocol::Side;
 use soak::record::{self, Record};
+use soak::report::profile::ProfileSummary;
 use soak::report::summary::Facts;
 use soak::report::{self, Summary, html, markdown, notes, plot, table};
 use soak::run::{self, Run, Workloads};
@@ -44,6 +46,7 @@ Examples:
   cargo soak --scenario known-peers --seed 7     one scenario, from another seed
   cargo soak --by-defect                         and a row for each defect that is marked fixed
   cargo soak --controls                          only whether the instrument can be trusted here
+  cargo soak --quick --profile                   who holds what grows: stacks, and no verdict
   cargo soak --quick --json > soak.json          the summary for a program; progress on stderr
   cargo soak fleet --nodes 3                     nodes of both sides in one network
   cargo soak mutate address-book-forgets-peers   takes a change out: does a test or a scenario notice?
@@ -245,6 +248,14 @@ struct Args {
     #[arg(long, conflicts_with_all = ["scenarios", "baseline", "by_defect"])]
     controls: bool,
 
+    /// Name the stacks that grow most, by heap profiles of each scenario, instead of judging.
+    ///
+    /// For this the workload is built with jemalloc's profiler, into programs of their own. There is no verdict: with its
+    /// profiler on, the allocator's figures are not those of the crates. Exit codes: 0 all was profiled; 2 something was
+    /// not; 130 interrupted.
+    #[arg(long, conflicts_with_all = ["controls", "baseline", "by_defect", "claims"])]
+    profile: bool,
+
     /// Print a row for each defect that is marked fixed as well, with what shows it.
     #[arg(long)]
     by_defect: bool,
@@ -380,7 +391,7 @@ fn mutate(args: &MutateArgs) -> anyhow::Result<u8> {
 fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
     let here = env::current_dir().context("cannot tell the current folder")?;
     let project = Project::discover(&here).and_then(|whole| whole.meant(None, None));
-    let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
+    let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project, Kind::Measured)?;
     if !args.here && Network::narrowest() == Network::LoopbackOnly {
         return fleet_on_loopback(args, &workloads);
     }
@@ -459,7 +470,12 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         Project::discover(&here).and_then(|whole| whole.meant(args.line.as_deref(), None));
     // Before anything is built.
     let wish = wish(args)?;
-    let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project)?;
+    let kind = if args.profile {
+        Kind::Profiled
+    } else {
+        Kind::Measured
+    };
+    let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project, kind)?;
     let claimed: BTreeSet<_> = match (&project, args.claims.as_slice()) {
         (Ok(project), []) => claimed_defects(project)?,
         (_, claims) => claims.iter().cloned().collect(),
@@ -487,9 +503,6 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     } else {
         Voice::Telling
     };
-    let host = Host::here(workloads.patched.network);
-    let began = Instant::now();
-    let run = run::run(jobs, controls, &workloads, &mut record, voice, &interrupt);
     let facts = Facts {
         id: record.id().into(),
         seed: wish.seed,
@@ -499,13 +512,23 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
             .as_ref()
             .ok()
             .and_then(|project| host::commit(project.root())),
-        host,
+        host: Host::here(workloads.patched.network),
         digests,
         claimed,
         claims,
-        took: began.elapsed(),
         baseline,
     };
+    if args.profile {
+        let crates = match &project {
+            Ok(project) => project.crates()?,
+            Err(_) => Vec::new(),
+        };
+        let crates = crates.iter().filter_map(|krate| split_name(krate));
+        let crates = crates.map(|(name, _)| name.to_owned()).collect();
+        let run = profile::run(jobs, &workloads, &crates, &mut record, voice, &interrupt);
+        return told(args, run, facts, record);
+    }
+    let run = run::run(jobs, controls, &workloads, &mut record, voice, &interrupt);
     let summary = Summary::new(&run, facts);
     let json = serde_json::to_string_pretty(&summary)? + "\n";
     // Printed first: a full disk must not keep the result from the user.
@@ -514,11 +537,32 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     Ok(summary.exit_code)
 }
 
+/// Prints and leaves what a profiled run found.
+fn told(args: &Args, run: Profiled, facts: Facts, record: Record) -> anyhow::Result<u8> {
+    let code = run.exit_code();
+    let summary = ProfileSummary::new(run, facts);
+    let json = serde_json::to_string_pretty(&summary)? + "\n";
+    let text = if args.json {
+        json.clone()
+    } else {
+        let files = from_here(record.dir()).display();
+        report::profile::text(&summary) + &format!("files:  {files}\nreplay: {}\n", summary.replay)
+    };
+    // A reader that is gone is no reason to fail: the files are still to be written.
+    let _ = io::stdout().write_all(text.as_bytes());
+    record.file("summary.json", &json)?;
+    record.file("summary.md", &report::profile::markdown(&summary))?;
+    record.file("report.html", &report::profile::html(&summary))?;
+    record.check()?;
+    Ok(code)
+}
+
 /// The two binaries, built if need be; from here on Ctrl-C is ours to answer.
 fn prepare(
     upstream: &Option<PathBuf>,
     patched: &Option<PathBuf>,
     project: &fork::Result<Project>,
+    kind: Kind,
 ) -> anyhow::Result<(Workloads, Interrupt)> {
     let listen = || Interrupt::on_signals().context("cannot listen for Ctrl-C");
     if let Some(own) = own_binaries(upstream, patched)? {
@@ -533,7 +577,7 @@ fn prepare(
     // Before Ctrl-C is ours: assembling is all or nothing, and may be cut off anywhere.
     assemble::ensure(project)?;
     let interrupt = listen()?;
-    Ok((build::build(line, &interrupt)?, interrupt))
+    Ok((build::build(line, kind, &interrupt)?, interrupt))
 }
 
 /// The binaries that the user named, if any.
@@ -585,6 +629,7 @@ fn replay(args: &Args) -> String {
     words.extend(args.line.as_ref().map(|line| format!("--line {line}")));
     words.extend(args.plan.as_ref().map(|plan| format!("--plan {plan}")));
     words.extend(args.controls.then(|| "--controls".into()));
+    words.extend(args.profile.then(|| "--profile".into()));
     words.push(format!("--seed {}", args.seed));
     words.extend(
         args.scenarios

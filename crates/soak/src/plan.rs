@@ -1,5 +1,6 @@
 //! Which scenarios run, how large, in what order, and how long each may take: decided before anything is started.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::controls::Canary;
@@ -37,6 +38,8 @@ pub struct Job {
     pub label: String,
     /// What an event is to leak, for the canary.
     pub leak_bytes: Option<u64>,
+    /// The folder for heap profiles, where they are wanted.
+    pub heaps: Option<PathBuf>,
     pub seed: u64,
     pub events: u64,
     pub samples: u64,
@@ -192,6 +195,7 @@ fn job(scenario: &Scenario, seed: u64, times: u64, own: Option<&Own>) -> Job {
         scenario: scenario.clone(),
         label: scenario.name.clone(),
         leak_bytes: None,
+        heaps: None,
         seed,
         events,
         samples: samples.min(SAMPLES_MAX as u64 - 1),

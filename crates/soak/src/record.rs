@@ -61,6 +61,23 @@ impl Record {
             .join(format!("stderr-{scenario}-{side}{again}.log"))
     }
 
+    /// Removes a log in which nothing was said: an empty file would only be in the way.
+    pub fn tidy(log: &Path) {
+        if fs::metadata(log).is_ok_and(|log| log.len() == 0) {
+            let _ = fs::remove_file(log);
+        }
+    }
+
+    /// A new folder within the run's.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be made.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.dir.join(name);
+        fs::create_dir(&path).on("cannot make", &path)?;
+        Ok(path)
+    }
+
     /// Appends one sample to `samples.jsonl`. A failure to write is kept for [`Record::check`]: the run goes on with
     /// what it has in memory.
     pub fn sample(&mut self, scenario: &str, side: Side, look: usize, sample: &Sample) {

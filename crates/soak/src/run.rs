@@ -1,8 +1,7 @@
 //! Runs the jobs, both sides in alternating order and one process at a time, and keeps what each gave.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::controls::{self, Canary, Control};
 use crate::figures::{self, Budgets, HEAP, Series};
@@ -96,6 +95,7 @@ pub struct Controls {
 #[derive(Debug)]
 pub struct Run {
     pub started: SystemTime,
+    pub took: Duration,
     pub controls: Controls,
     pub measured: Vec<Measured>,
     pub interrupted: bool,
@@ -116,7 +116,7 @@ pub fn run(
     voice: Voice,
     interrupt: &Interrupt,
 ) -> Run {
-    let started = SystemTime::now();
+    let (started, began) = (SystemTime::now(), Instant::now());
     let mut bench = Bench {
         workloads,
         progress: Progress::new(
@@ -145,6 +145,7 @@ pub fn run(
     bench.progress.finish();
     Run {
         started,
+        took: began.elapsed(),
         controls,
         measured,
         interrupted: interrupt.is_set(),
@@ -233,10 +234,7 @@ impl Bench<'_> {
             record.sample(name, side, look, sample);
             progress.show(job, side, sample.events);
         });
-        if fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
-            // Nothing was said; an empty file would only be in the way.
-            let _ = fs::remove_file(&log);
-        }
+        Record::tidy(&log);
         let trouble = match &ran.ending {
             Ending::Failed(failure) => Some(failure.to_string()),
             Ending::Done | Ending::Interrupted => None,

@@ -16,6 +16,7 @@ use crate::kernel;
 use crate::network::Network;
 use crate::plan::{Job, Limits};
 use crate::process::Group;
+use crate::profile::ENVIRONMENT;
 use crate::protocol::{
     Expected, Hello, Nonsense, Sample, Scenario, Side, State, Transcript, parse_list,
 };
@@ -188,6 +189,9 @@ impl Workload {
             .args(["--samples", &job.samples.to_string()])
             .args(job.leak_bytes.map(|bytes| format!("--leak={bytes}")))
             .stderr(log);
+        if let Some(folder) = &job.heaps {
+            command.arg("--profile").arg(folder).envs(ENVIRONMENT);
+        }
         command
     }
 }

@@ -8,6 +8,8 @@
 #[path = "../../../crates/churn/src/cli.rs"]
 mod cli;
 mod node;
+#[path = "../../../crates/churn/src/profile.rs"]
+mod profile;
 #[path = "../../../crates/churn/src/protocol.rs"]
 mod protocol;
 #[path = "../../../crates/churn/src/run.rs"]

@@ -4,11 +4,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::summary::{Build, ScenarioSummary, SideSummary, Summary};
 use super::{attach, markdown, notes, table, units};
+use crate::host::Host;
 use crate::protocol::Side;
 use crate::verdict::Verdict;
 
 /// Colours follow the reader's; on paper all is black on white and no plot is cut.
-const STYLE: &str = "
+pub(super) const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1c1c1c; --dim: #6a6a6a; --line: #d8d8d8; --page: #fff; --good: #1a7a3c; --bad: #b3261e; --open: #8a6100 }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e6e6; --dim: #9d9d9d; --line: #3a3a3a; --page: #161616; --good: #6fce8f; --bad: #ff8a80; --open: #e0b050 }
@@ -56,7 +57,7 @@ pub fn html(summary: &Summary, plots: &[String]) -> String {
                 (defects(summary))
                 h2 { "Run it again" }
                 p { code { (summary.replay) } }
-                (origin(summary))
+                (origin(&summary.host, summary.commit.as_deref(), [&summary.upstream, &summary.patched]))
             }
         }
     };
@@ -150,8 +151,12 @@ fn scenario(row: &ScenarioSummary, plot: &str) -> Markup {
     }
 }
 
-fn origin(summary: &Summary) -> Markup {
-    let host = &summary.host;
+/// The machine, and what ran on it: upstream first.
+pub(super) fn origin(
+    host: &Host,
+    commit: Option<&str>,
+    [upstream, patched]: [&Build; 2],
+) -> Markup {
     let fact = |fact: Option<String>| fact.unwrap_or_else(|| "not known".into());
     let memory = host.memory_kib.map(|kib| units::bytes(kib as f64 * 1024.0));
     let rows = [
@@ -171,9 +176,9 @@ fn origin(summary: &Summary) -> Markup {
             "load before",
             fact(host.load_before.map(|load| load.to_string())),
         ),
-        ("commit", fact(summary.commit.clone())),
-        ("upstream", build(&summary.upstream)),
-        ("patched", build(&summary.patched)),
+        ("commit", fact(commit.map(Into::into))),
+        ("upstream", build(upstream)),
+        ("patched", build(patched)),
     ];
     html! {
         h2 { "Where it ran, and on what" }

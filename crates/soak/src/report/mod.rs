@@ -8,6 +8,7 @@ pub mod markdown;
 pub mod mutate;
 pub mod notes;
 pub mod plot;
+pub mod profile;
 pub mod spark;
 pub mod summary;
 pub mod table;

@@ -1,7 +1,6 @@
 //! The result of a run as data: what `summary.json` holds, and what table, notes and plots are made from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -216,7 +215,6 @@ pub struct Facts {
     pub claimed: BTreeSet<String>,
     /// Those that docs/DEFECTS.md marks fixed.
     pub claims: Vec<Claim>,
-    pub took: Duration,
     pub baseline: Option<Baseline>,
 }
 
@@ -248,7 +246,7 @@ impl Summary {
             schema: SCHEMA,
             run: facts.id,
             started: humantime::format_rfc3339_seconds(run.started).to_string(),
-            seconds: facts.took.as_secs_f64(),
+            seconds: run.took.as_secs_f64(),
             seed: facts.seed,
             plan: facts.plan,
             interrupted: run.interrupted,

@@ -105,9 +105,14 @@ impl Bench {
     }
 
     pub fn write(&self, name: &str, fake: &Fake) -> PathBuf {
+        self.program(name, fake.script(name).as_bytes())
+    }
+
+    /// Writes a program.
+    pub fn program(&self, name: &str, contents: &[u8]) -> PathBuf {
         let path = self.path().join(name);
         let _alone = ALONE.lock();
-        fs::write(&path, fake.script(name)).unwrap();
+        fs::write(&path, contents).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
@@ -137,10 +142,14 @@ impl Bench {
     }
 
     /// Starts it, with what it prints in the file `stdout`.
-    pub fn start(&self, [upstream, patched]: &[PathBuf; 2], args: &[&str]) -> Child {
+    pub fn start(&self, sides: &[PathBuf; 2], args: &[&str]) -> Child {
+        self.start_verb(sides, &[&["--quick"], args].concat())
+    }
+
+    /// Starts a verb of the program, likewise.
+    pub fn start_verb(&self, [upstream, patched]: &[PathBuf; 2], args: &[&str]) -> Child {
         let stdout = File::create(self.path().join("stdout")).unwrap();
-        let args = [&["--quick"], args].concat();
-        start(self.command(upstream, patched, &args).stdout(stdout))
+        start(self.command(upstream, patched, args).stdout(stdout))
     }
 
     fn command(&self, upstream: &Path, patched: &Path, args: &[&str]) -> Command {

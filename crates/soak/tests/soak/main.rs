@@ -4,6 +4,7 @@ mod attach;
 mod fakes;
 mod fleet;
 mod manners;
+mod profile;
 
 use std::fs;
 use std::path::Path;
