@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::log::Log;
 use crate::node::{self, Listener, Node, Speaker, Topic};
-use crate::protocol::{self, SIDE};
+use crate::protocol::{self, Held, SIDE};
+use crate::sampler::{self, Sampler};
 
 /// What every fleet talks about.
 pub const TOPIC: Topic = Topic([0x7e; 32]);
@@ -46,6 +47,8 @@ enum Command {
     Say { text: String },
     /// Append something to the own log, which goes to others by sync.
     Publish { text: String },
+    /// Tell what the process holds.
+    Sample,
     /// Shut the node down and end. The end of stdin means the same.
     Stop,
 }
@@ -66,6 +69,11 @@ enum Event<'a> {
     Heard { text: &'a str },
     /// Somebody's log has this.
     Synced { text: &'a str },
+    /// What the process holds now.
+    Sample {
+        #[serde(flatten)]
+        held: Held,
+    },
     /// Last, after a shutdown.
     Stopped,
 }
@@ -76,8 +84,10 @@ enum Event<'a> {
 ///
 /// When a line is none of the commands, the node cannot start, or has ended the subscription.
 pub fn run(seed: u64) -> Result<()> {
+    sampler::count_exactly();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_start(sampler::count_exactly)
         .build()?;
     let (commands_tx, commands) = mpsc::channel(COMMANDS);
     // A thread, as reading stdin cannot be given up; it ends with the process.
@@ -101,6 +111,7 @@ fn read_commands(commands: &mpsc::Sender<Result<Command>>) {
 async fn live(seed: u64, mut commands: mpsc::Receiver<Result<Command>>) -> Result<()> {
     let key = PrivateKey::from_bytes(&StdRng::seed_from_u64(seed).r#gen());
     let mut log = Log::new(key.clone());
+    let sampler = Sampler::new()?;
     let resync = ResyncConfiguration::new()
         .interval(RESYNC_SECONDS)
         .poll_interval(1);
@@ -116,6 +127,7 @@ async fn live(seed: u64, mut commands: mpsc::Receiver<Result<Command>>) -> Resul
         tokio::select! {
             command = commands.recv() => match command.transpose()? {
                 Some(Command::Stop) | None => break,
+                Some(Command::Sample) => protocol::write(&Event::Sample { held: sampler.read()? })?,
                 Some(command) => obey(command, &node, &mut log, &says).await?,
             },
             arrived = next(&mut topic, joined) => {
@@ -155,7 +167,7 @@ async fn obey(command: Command, node: &Node, log: &mut Log, says: &Speaker) -> R
         }
         Command::Say { text } => says.say(text.as_bytes()).await,
         Command::Publish { text } => log.append(text.as_bytes()).await,
-        Command::Stop => Ok(()),
+        Command::Sample | Command::Stop => Ok(()),
     }
 }
 

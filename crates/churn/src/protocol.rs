@@ -63,9 +63,11 @@ THE PROTOCOL
   JSON object a line:
     {\"do\":\"meet\",\"public_key\":\"<hex>\",\"addresses\":[\"127.0.0.1:4000\"]}   learn where another member is
     {\"do\":\"say\",\"text\":\"a\"}  {\"do\":\"publish\",\"text\":\"b\"}                gossip; append to the own log, for sync
+    {\"do\":\"sample\"}                                                      tell what the process holds
     {\"do\":\"stop\"}                                                        or the end of stdin
   Answers on stdout: {\"type\":\"member\",\"side\":..,\"public_key\":..,\"addresses\":[..]} first; {\"type\":\"joined\"};
-  {\"type\":\"heard\",\"text\":\"a\"}; {\"type\":\"synced\",\"text\":\"b\"}; {\"type\":\"stopped\"} or an error line last.
+  {\"type\":\"heard\",\"text\":\"a\"}; {\"type\":\"synced\",\"text\":\"b\"}; {\"type\":\"sample\",\"heap_bytes\":1234567,..}, as a
+  sample of a run, without events; {\"type\":\"stopped\"} or an error line last.
 
   `visit DEED --key HEX --address 127.0.0.1:4000 --seconds N` is strangers to a node in another process, by the system's
   clock: a member of a fleet, or one whose --network and --topic are named. Deeds are peer-churn, forged-announcements and

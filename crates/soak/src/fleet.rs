@@ -1,7 +1,8 @@
 //! Nodes of both sides in one network: whether patched and untouched ones understand each other.
 //!
 //! Each node is a process of its own (`member` of the workload). All meet all; each says some things and publishes some;
-//! everything has to reach everybody else, by gossip and by sync.
+//! everything has to reach everybody else, by gossip and by sync. And once all faults are over, a patched node that was
+//! there all the time holds no more than before them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::process::Group;
 use crate::protocol::Side;
 use crate::run::Workloads;
+use crate::verdict::Trend;
 use crate::{Error, Result};
 
 /// How often a waiting loop looks at the clock and at the interrupt.
@@ -29,6 +31,16 @@ const GREETING: Duration = Duration::from_millis(500);
 /// How long a node is halted, and the network parted: longer than a gossip neighbour's patience, shorter than a
 /// connection's.
 const HALT: Duration = Duration::from_secs(5);
+
+/// How often a node's memory is looked at, and how far apart: it comes and goes a little with every timer.
+const LOOKS: usize = 10;
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What a node may keep of a message that it published, in bytes: its log and its index are in memory.
+const KEPT_OF_A_MESSAGE: u64 = 2 << 10;
+
+/// What a node may keep after a fault, in bytes: what it knows of a node that is gone, and room that a table took.
+const KEPT_OF_A_FAULT: u64 = 64 << 10;
 
 /// Lines of all members that may wait for us; they wait where we are slow.
 const LINES: usize = 1024;
@@ -47,6 +59,9 @@ pub struct Fleet {
     pub seed: u64,
     /// What is done to it, after everything has arrived once; each fault has a round of its own.
     pub faults: Vec<Fault>,
+    /// How long it rests before its memory is looked at, where there are faults: longer than the longest timer that a node
+    /// frees something by.
+    pub settle: Duration,
 }
 
 /// What is done to a fleet between two rounds of messages.
@@ -110,15 +125,83 @@ impl Arrived {
     }
 }
 
+/// What a patched node held before the faults and after them: the least live heap in a few looks, once all has settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Weighed {
+    pub member: String,
+    /// Missing where it did not say.
+    pub before_bytes: Option<u64>,
+    pub after_bytes: Option<u64>,
+    /// How much more it may hold, for what it is meant to keep.
+    pub budget_bytes: u64,
+}
+
+impl Weighed {
+    /// How much more it holds than before.
+    pub fn more_bytes(&self) -> Option<i64> {
+        let [before, after] = [self.before_bytes?, self.after_bytes?].map(u64::cast_signed);
+        Some(after.saturating_sub(before))
+    }
+
+    /// Whether that is flat.
+    pub fn trend(&self) -> Trend {
+        match self.more_bytes() {
+            None => Trend::CannotTell,
+            Some(more) if more <= self.budget_bytes.cast_signed() => Trend::Flat,
+            Some(_) => Trend::Grows,
+        }
+    }
+}
+
+/// What came of a fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub arrivals: Arrivals,
+    /// The patched nodes that were there all the time. None where there were no faults or no patched nodes.
+    pub memory: Option<Vec<Weighed>>,
+}
+
+impl Outcome {
+    /// What its patched nodes' memory did, all in all. None was judged where there is none.
+    pub fn memory_trend(&self) -> Option<Trend> {
+        let memory = self.memory.as_ref()?;
+        let has = |trend| memory.iter().any(|node| node.trend() == trend);
+        Some(if has(Trend::Grows) {
+            Trend::Grows
+        } else if memory.is_empty() || has(Trend::CannotTell) {
+            Trend::CannotTell
+        } else {
+            Trend::Flat
+        })
+    }
+
+    /// 0 where everything arrived and memory is flat, 1 where something is missing or grows, 2 where memory cannot be told.
+    pub fn exit_code(&self) -> u8 {
+        match (
+            self.arrivals.values().all(Arrived::whole),
+            self.memory_trend(),
+        ) {
+            (false, _) | (_, Some(Trend::Grows)) => 1,
+            (true, Some(Trend::CannotTell)) => 2,
+            (true, None | Some(Trend::Flat)) => 0,
+        }
+    }
+}
+
 /// Runs a fleet: a round of messages, and one more after each fault, among those that are there then. A round is over when
 /// everything has arrived or its time is over. No process is left afterwards.
 ///
 /// # Errors
 /// [`Error::Start`], [`Error::Member`] where a node fails that was not made to, [`Error::Interrupted`].
-pub fn run(fleet: &Fleet, workloads: &Workloads, interrupt: &Interrupt) -> Result<Arrivals> {
+pub fn run(fleet: &Fleet, workloads: &Workloads, interrupt: &Interrupt) -> Result<Outcome> {
     let mut running = Running::start(fleet, workloads, interrupt)?;
     running.until(|members| members.iter().all(|member| member.address.is_some()))?;
     let mut arrivals = running.round(fleet, Fault::None, 0)?;
+    let weighs = !fleet.faults.is_empty() && fleet.patched > 0;
+    let before = match weighs {
+        true => running.weigh(fleet.settle)?,
+        false => BTreeMap::new(),
+    };
     for (round, fault) in (1..).zip(&fleet.faults) {
         running.deadline = Instant::now() + fleet.limit;
         running.suffer(fleet, workloads, *fault, round)?;
@@ -127,7 +210,30 @@ pub fn run(fleet: &Fleet, workloads: &Workloads, interrupt: &Interrupt) -> Resul
             netem(&["del"]);
         }
     }
-    Ok(arrivals)
+    let memory = if weighs {
+        let mut after = running.weigh(fleet.settle)?;
+        let budget_bytes = budget(fleet);
+        let there = before.into_iter().filter_map(|(member, before_bytes)| {
+            let after_bytes = after.remove(&member)?;
+            Some(Weighed {
+                member,
+                before_bytes,
+                after_bytes,
+                budget_bytes,
+            })
+        });
+        Some(there.collect())
+    } else {
+        None
+    };
+    Ok(Outcome { arrivals, memory })
+}
+
+/// How much more a node may hold after the faults: what it published meanwhile, for its log keeps that, and what it knows
+/// of nodes that are gone.
+fn budget(fleet: &Fleet) -> u64 {
+    let faults = fleet.faults.len() as u64;
+    faults * (KEPT_OF_A_MESSAGE * fleet.messages as u64 + KEPT_OF_A_FAULT)
 }
 
 /// Whether packets on loopback can be lost and delayed here: in a network of our own, with `tc` and the kernel's netem.
@@ -167,6 +273,7 @@ enum Command {
     Publish {
         text: String,
     },
+    Sample,
 }
 
 /// A line from a member.
@@ -183,6 +290,9 @@ enum Event {
     },
     Synced {
         text: String,
+    },
+    Sample {
+        heap_bytes: Option<u64>,
     },
     Stopped,
     Error {
@@ -202,6 +312,8 @@ struct Member {
     address: Option<(String, Vec<String>)>,
     heard: BTreeSet<String>,
     synced: BTreeSet<String>,
+    /// The least live heap since it was last forgotten.
+    heap_bytes: Option<u64>,
     // Last, as the process ends when its group is dropped.
     group: Group,
 }
@@ -255,6 +367,7 @@ impl Member {
             address: None,
             heard: BTreeSet::new(),
             synced: BTreeSet::new(),
+            heap_bytes: None,
             group,
         })
     }
@@ -280,6 +393,9 @@ impl Member {
             }
             Ok(Event::Synced { text }) => {
                 self.synced.insert(text);
+            }
+            Ok(Event::Sample { heap_bytes }) => {
+                self.heap_bytes = [self.heap_bytes, heap_bytes].into_iter().flatten().min();
             }
             Ok(Event::Joined | Event::Stopped) => {}
             Ok(Event::Error { message }) => return Err(self.error(message)),
@@ -372,6 +488,27 @@ impl<'a> Running<'a> {
         let so_far = |members: &[Member]| arrivals(members, fleet, fault, round);
         self.until(|members| so_far(members).values().all(Arrived::whole))?;
         Ok(so_far(&self.members))
+    }
+
+    /// What each patched node holds after a rest.
+    fn weigh(&mut self, settle: Duration) -> Result<BTreeMap<String, Option<u64>>> {
+        self.pass(settle)?;
+        let patched = |member: &&mut Member| member.side == Side::Patched;
+        for member in &mut self.members {
+            member.heap_bytes = None;
+        }
+        for _ in 0..LOOKS {
+            for member in self.members.iter_mut().filter(patched) {
+                member.tell(&Command::Sample)?;
+            }
+            self.pass(LOOK)?;
+        }
+        Ok(self
+            .members
+            .iter_mut()
+            .filter(patched)
+            .map(|member| (member.name.clone(), member.heap_bytes))
+            .collect())
     }
 
     /// Does to the fleet what `fault` says.

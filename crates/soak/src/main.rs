@@ -19,7 +19,7 @@ use soak::attach::{Attach, Hourly};
 use soak::baseline::Baseline;
 use soak::build::{self, Kind};
 use soak::claim;
-use soak::fleet::{Arrived, Fault, Fleet};
+use soak::fleet::{Fault, Fleet};
 use soak::host::{self, Host};
 use soak::interrupt::Interrupt;
 use soak::mutate::{self, Wanted};
@@ -168,8 +168,10 @@ struct AttachArgs {
 
 /// Runs nodes of both sides in one network, and says whether everything reaches everybody.
 ///
-/// Each node is a process. All know each other; each says some things (gossip) and publishes some (sync).
-/// Exit codes: 0 everything arrived; 1 something is missing; 2 cannot tell; 130 interrupted.
+/// Each node is a process. All know each other; each says some things (gossip) and publishes some (sync). With --faults,
+/// the live heap of each patched node that was there all the time is compared as well, before the faults and after them.
+/// Exit codes: 0 everything arrived, and memory is flat; 1 something is missing, or memory grows; 2 cannot tell; 130
+/// interrupted.
 #[derive(Debug, clap::Args)]
 struct FleetArgs {
     /// Nodes of each side.
@@ -197,6 +199,12 @@ struct FleetArgs {
     /// --limit is for each round. Lost and late packets need a network of our own, `tc`, and netem in the kernel.
     #[arg(long)]
     faults: bool,
+
+    /// How long all rests before memory is looked at, with --faults.
+    ///
+    /// Longer than a node keeps a connection to one that is gone, which is half a minute.
+    #[arg(long, value_name = "SECONDS", default_value_t = 40)]
+    settle: u16,
 
     /// Build nothing; run this as the untouched side.
     #[arg(long, value_name = "BIN", requires = "patched")]
@@ -409,13 +417,14 @@ fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
         messages: args.messages.into(),
         limit: Duration::from_secs(args.limit.into()),
         seed: args.seed,
+        settle: Duration::from_secs(args.settle.into()),
     };
     let began = Instant::now();
-    let arrivals = soak::fleet::run(&size, &workloads, &interrupt)?;
-    let text = report::fleet::fleet(&arrivals, began.elapsed());
+    let outcome = soak::fleet::run(&size, &workloads, &interrupt)?;
+    let text = report::fleet::fleet(&outcome, began.elapsed());
     // A reader that is gone is no reason to fail.
     let _ = io::stdout().write_all(text.as_bytes());
-    Ok(u8::from(!arrivals.values().all(Arrived::whole)))
+    Ok(outcome.exit_code())
 }
 
 /// The faults that can be had here; says which are left out.
@@ -447,6 +456,7 @@ fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<
         ("--messages", args.messages.to_string()),
         ("--limit", args.limit.to_string()),
         ("--seed", args.seed.to_string()),
+        ("--settle", args.settle.to_string()),
     ] {
         command.args([name, &value]);
     }
