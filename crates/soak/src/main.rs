@@ -26,6 +26,7 @@ use soak::mutate::{self, Wanted};
 use soak::network::Network;
 use soak::plan::{self, Wish};
 use soak::plans::Plan;
+use soak::process;
 use soak::profile::{self, Profiled};
 use soak::progress::Voice;
 use soak::protocol::Side;
@@ -401,7 +402,7 @@ fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
     let project = Project::discover(&here).and_then(|whole| whole.meant(None, None));
     let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project, Kind::Measured)?;
     if !args.here && Network::narrowest() == Network::LoopbackOnly {
-        return fleet_on_loopback(args, &workloads);
+        return fleet_on_loopback(args, &workloads, &interrupt);
     }
     let nodes = |without| {
         if args.members == without {
@@ -447,7 +448,11 @@ fn faults(args: &FleetArgs) -> Vec<Fault> {
 }
 
 /// Runs this program again in a network of its own, for the members have to share one.
-fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<u8> {
+fn fleet_on_loopback(
+    args: &FleetArgs,
+    workloads: &Workloads,
+    interrupt: &Interrupt,
+) -> anyhow::Result<u8> {
     let program = env::current_exe().context("cannot tell where this program is")?;
     let mut command = Network::LoopbackOnly.command(&program);
     command.args(["fleet", "--here", "--own-network"]);
@@ -466,7 +471,7 @@ fn fleet_on_loopback(args: &FleetArgs, workloads: &Workloads) -> anyhow::Result<
     command.args(args.faults.then_some("--faults"));
     command.arg("--upstream").arg(&workloads.upstream.program);
     command.arg("--patched").arg(&workloads.patched.program);
-    let status = command.status().context("cannot run the fleet")?;
+    let status = process::wait_for(&mut command, interrupt).context("cannot run the fleet")?;
     // Without a code it was killed, and has said nothing.
     Ok(status
         .code()

@@ -6,8 +6,42 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
+
+use crate::interrupt::Interrupt;
+
+/// How often a waiting loop looks whether a child has ended and at the interrupt.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Runs a command in our own group to its end. An interrupt is handed on to it: it knows how to end in order, and is waited
+/// for.
+///
+/// # Errors
+/// Where the program is not there or cannot be run.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one tick of a loop that looks at the interrupt in each; what runs has limits of its own"
+)]
+pub fn wait_for(command: &mut Command, interrupt: &Interrupt) -> io::Result<ExitStatus> {
+    let mut child = command.spawn()?;
+    let mut told = false;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if interrupt.is_set() && !told {
+            told = true;
+            // Fails only where it has just ended.
+            let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+        }
+        thread::sleep(TICK);
+    }
+}
 
 /// A running child and its process group. Dropping it ends both.
 #[derive(Debug)]

@@ -38,6 +38,42 @@ fn a_lost_terminal_or_a_polite_kill_keeps_what_was_measured_and_leaves_no_child(
 }
 
 #[test]
+fn a_fleet_that_is_told_to_end_leaves_no_node() {
+    let bench = Bench::new();
+    let pid = bench.path().join("pid");
+    // Reads on without an answer, so that the fleet is waiting for it when the signal comes.
+    let node = format!(
+        "echo $$ > {}; while read -r line; do :; done",
+        pid.display()
+    );
+    let sides = [&node, &node].map(|body| Fake::of(&[("member", body.as_str())]));
+    let mut fleet = bench.start_verb(&bench.write_both(sides), &["fleet", "--nodes", "1"]);
+    wait_until("a node has begun", || {
+        fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'))
+    });
+    kill_process(Pid::from_child(&fleet), Signal::TERM).unwrap();
+    assert_eq!(fleet.wait().unwrap().code(), Some(130));
+    assert_gone(&pid);
+}
+
+#[test]
+fn a_clock_that_jumps_changes_no_verdict() {
+    let bench = Bench::new();
+    // A workload that says it has taken an hour, then nothing, then an hour again.
+    let jumps = |body: &str| {
+        let jumping = r#"sed 's/"elapsed_ms":1,"events":\([0-9]*[13579]00\),/"elapsed_ms":3600000,"events":\1,/'"#;
+        format!("({body}) | {jumping}")
+    };
+    let sides = [LEAK, FLAT].map(|body| Fake::of(&[("a", &jumps(body))]));
+    let done = bench.soak(sides, &["--claim", "a-defect"]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let samples = fs::read_to_string(bench.only_run().join("samples.jsonl")).unwrap();
+    assert!(samples.contains(r#""elapsed_ms":3600000"#), "{samples}");
+    assert!(samples.contains(r#""elapsed_ms":1,"#), "{samples}");
+    assert!(done.stdout.contains("fixed: flat"), "{}", done.stdout);
+}
+
+#[test]
 fn a_child_that_is_killed_is_a_failure_and_the_others_are_judged() {
     let bench = Bench::new();
     let killed = "hello; sample 0 1; kill -9 $$";
@@ -149,8 +185,8 @@ fn json_is_all_that_a_program_reads_and_is_what_the_file_holds() {
     let printed: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(printed, fakes::json(&bench.only_run().join("summary.json")));
     assert!(
-        done.stderr.contains("a patched"),
-        "progress is told apart: {}",
+        done.stderr.contains("a patched, about ") && done.stderr.contains("s left"),
+        "progress is told apart, with what remains: {}",
         done.stderr
     );
 }
