@@ -22,7 +22,11 @@ table { border-collapse: collapse; width: 100% } th, td { padding: .3rem .7rem .
 .fixed { color: var(--good); font-weight: 600 } .grows, .failed { color: var(--bad); font-weight: 600 } .untold { color: var(--open); font-weight: 600 }
 code { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere } svg { max-width: 100%; height: auto }
 figure { margin: 1rem 0; break-inside: avoid } details { margin: .5rem 0 }
-@media print { :root { --ink: #000; --dim: #444; --line: #999; --page: #fff } body { margin: 0; max-width: none; font-size: 11px } a { color: inherit } }
+@media print {
+  :root { color-scheme: light; --ink: #000; --dim: #444; --line: #999; --page: #fff; --good: #1a7a3c; --bad: #b3261e; --open: #8a6100 }
+  body { margin: 0; max-width: none; font-size: 11px } a { color: inherit } .wide { overflow-x: visible }
+  h2 { break-after: avoid } tr, section > p { break-inside: avoid } code { font-size: 10px }
+}
 ";
 
 /// Writes the page. `plots`: an SVG for each scenario, in the order of the table.
