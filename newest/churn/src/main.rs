@@ -8,6 +8,7 @@
 #[path = "../../../crates/churn/src/cli.rs"]
 mod cli;
 mod node;
+mod panda;
 #[path = "../../../crates/churn/src/profile.rs"]
 mod profile;
 #[path = "../../../crates/churn/src/protocol.rs"]
@@ -20,7 +21,9 @@ mod sampler;
 mod scenario;
 mod scenarios;
 
-use std::process::ExitCode;
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
@@ -36,7 +39,26 @@ struct Cli {
     command: cli::Command,
 }
 
+/// Where jemalloc looks for its settings.
+const MALLOC_CONF: &str = "MALLOC_CONF";
+
 fn main() -> ExitCode {
+    count_exactly_everywhere();
     cli::log_to_stderr();
     Cli::parse().command.perform()
+}
+
+/// Has every free of every thread reach the allocator's figures at once, as [`sampler::count_exactly`] does on ours: p2panda's
+/// actors and SQLite have threads of their own. jemalloc reads that once, as the process begins, so the process begins again.
+fn count_exactly_everywhere() {
+    if env::var_os(MALLOC_CONF).is_none()
+        && let Ok(program) = env::current_exe()
+    {
+        let mut again = Command::new(program);
+        again
+            .args(env::args_os().skip(1))
+            .env(MALLOC_CONF, "tcache:false");
+        // It comes back only where it failed; then what is counted is a little rougher.
+        drop(again.exec());
+    }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use iroh::address_lookup::memory::MemoryLookup;
 use iroh::endpoint::{PortmapperConfig, presets};
@@ -49,19 +49,18 @@ pub async fn idle(key: Key) -> Result<Swarm> {
     Swarm::spawn([key], HyparviewConfig::default()).await
 }
 
-/// What the nodes hold of each other, all together: as many connections as there are links to neighbours, at best.
+/// What the nodes hold of each other, all together, and on how many of them connections and links are not the same.
 ///
 /// # Errors
 ///
 /// Never; a node that has stopped holds nothing.
 pub async fn figures(swarm: &Watched) -> Result<Option<Value>> {
     let connections: u64 = swarm.nodes.iter().map(Gossiper::connections).sum();
-    let neighbours = swarm.nodes.iter().map(Gossiper::neighbours);
-    let neighbours = neighbours.sum::<usize>() as u64;
+    let links: u64 = swarm.nodes.iter().map(Gossiper::links).sum();
     Ok(Some(json!({
         "connections": connections,
-        "connections_beyond_links": connections.saturating_sub(neighbours),
-        "neighbours": neighbours,
+        "links": links,
+        "nodes_that_differ": swarm.nodes_that_differ().count(),
     })))
 }
 
@@ -102,6 +101,44 @@ impl Swarm {
         Ok(Self {
             nodes: nodes.into(),
         })
+    }
+
+    /// Has all of them join a topic, each by way of the one before it. Whoever drops what this gives leaves.
+    ///
+    /// # Errors
+    ///
+    /// When one has stopped.
+    pub async fn join_in_a_row(&self, topic: TopicId) -> Result<Vec<GossipSender>> {
+        let mut senders = Vec::new();
+        let mut before = None;
+        for node in self.nodes.iter() {
+            senders.push(node.join(topic, before.as_slice()).await?);
+            before = Some(node);
+        }
+        Ok(senders)
+    }
+
+    /// Checks that each node of the fork has a connection open for each link that its protocol holds, and no other. The
+    /// published crates do not promise that.
+    ///
+    /// # Errors
+    ///
+    /// When one has more or fewer.
+    pub fn check_links(&self) -> Result<()> {
+        let differs = self.nodes_that_differ().next();
+        match differs.filter(|_| cfg!(feature = "fork")) {
+            None => Ok(()),
+            Some((at, node)) => bail!(
+                "node {at} has {} connections open and {} links",
+                node.connections(),
+                node.links()
+            ),
+        }
+    }
+
+    fn nodes_that_differ(&self) -> impl Iterator<Item = (usize, &Gossiper)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter(|(_, node)| node.connections() != node.links())
     }
 
     /// Ends all of them.
@@ -161,9 +198,9 @@ impl Gossiper {
         metrics.num_conns_opened.get() - metrics.num_conns_closed.get()
     }
 
-    /// How many neighbours it has, in all its topics.
-    pub fn neighbours(&self) -> usize {
-        self.neighbours.load(Ordering::Relaxed)
+    /// How many links its protocol holds: neighbours in the one topic that it is in.
+    pub fn links(&self) -> u64 {
+        self.neighbours.load(Ordering::Relaxed) as u64
     }
 }
 

@@ -1,11 +1,25 @@
 //! The table of scenarios: each is a module that makes one kind of event happen, and a row here.
 
+mod address_book_churn;
 #[path = "../../../../crates/churn/src/scenarios/canary.rs"]
 pub mod canary;
+mod day_of_shuffles;
 mod dead_dials;
 mod link_churn;
+mod silent_neighbour;
+mod sync_sessions;
+mod topic_leave;
 
 pub use crate::scenario::{Quick, Scenario};
 
 /// Every scenario there is. To add one: a module with a `SCENARIO`, and a line.
-pub const SCENARIOS: &[Scenario] = &[link_churn::SCENARIO, dead_dials::SCENARIO, canary::SCENARIO];
+pub const SCENARIOS: &[Scenario] = &[
+    link_churn::SCENARIO,
+    silent_neighbour::SCENARIO,
+    dead_dials::SCENARIO,
+    sync_sessions::SCENARIO,
+    topic_leave::SCENARIO,
+    address_book_churn::SCENARIO,
+    day_of_shuffles::SCENARIO,
+    canary::SCENARIO,
+];

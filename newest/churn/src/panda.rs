@@ -1,0 +1,95 @@
+//! Nodes of p2panda as an application builds them, but on loopback and nowhere else.
+//!
+//! Their parts run on threads of their own, each with a runtime that goes by the system's clock. A scenario with such nodes
+//! goes by it as well, from [`by_the_systems_clock`] on: where ours jumped ahead, theirs would not follow.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use anyhow::{Context, Result};
+use iroh::EndpointAddr;
+use p2panda_core::{SigningKey, Topic};
+use p2panda_net::addrs::NodeInfo;
+use p2panda_net::iroh_endpoint::IrohConfig;
+use p2panda_net::{AddressBook, Endpoint, Gossip, LogSync, NodeId};
+use p2panda_store::{SqliteStore, SqliteStoreBuilder};
+
+/// What a node says to the others about itself: nothing but its address, as none of them has an operation.
+pub type Sync = LogSync<SqliteStore, u64, ()>;
+
+/// A node that gossips.
+pub struct Panda {
+    pub book: AddressBook,
+    pub gossip: Gossip,
+    endpoint: Endpoint,
+}
+
+/// From here on time passes, and a rest before a sample takes as long as it says.
+pub fn by_the_systems_clock() {
+    tokio::time::resume();
+}
+
+impl Panda {
+    /// Starts one.
+    ///
+    /// # Errors
+    ///
+    /// When a part of it does not start.
+    pub async fn spawn(key: [u8; 32]) -> Result<Self> {
+        let loopback = IrohConfig {
+            bind_ip_v4: Ipv4Addr::LOCALHOST,
+            bind_ip_v6: Ipv6Addr::LOCALHOST,
+            ..IrohConfig::default()
+        };
+        let book = AddressBook::builder().spawn().await?;
+        let endpoint = Endpoint::builder(book.clone())
+            .signing_key(SigningKey::from_bytes(&key))
+            .config(loopback)
+            .spawn()
+            .await?;
+        let gossip = Gossip::builder(book.clone(), endpoint.clone())
+            .spawn()
+            .await?;
+        Ok(Self {
+            book,
+            gossip,
+            endpoint,
+        })
+    }
+
+    /// Its sync, with an empty store.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub async fn sync(&self) -> Result<Sync> {
+        let store = SqliteStoreBuilder::memory().build().await?;
+        let builder = Sync::builder(store, self.endpoint.clone(), self.gossip.clone());
+        Ok(builder.spawn().await?)
+    }
+
+    pub fn id(&self) -> NodeId {
+        self.endpoint.node_id()
+    }
+
+    /// Learns where another node is, and what it is there for.
+    ///
+    /// # Errors
+    ///
+    /// When one of them has stopped.
+    pub async fn meet(&self, other: &Self) -> Result<()> {
+        let sockets = other.endpoint.endpoint().await?.bound_sockets().into_iter();
+        let id = other.endpoint.endpoint().await?.id();
+        let address = sockets.fold(EndpointAddr::new(id), EndpointAddr::with_ip_addr);
+        self.book.insert_node_info(NodeInfo::from(address)).await?;
+        let topics = other.topics().await?;
+        self.book.set_topics(other.id(), topics).await?;
+        Ok(())
+    }
+
+    /// What it is there for now.
+    async fn topics(&self) -> Result<Vec<Topic>> {
+        let mut topics = self.book.watch_node_topics(self.id(), false).await?;
+        let now = topics.recv().await.context("no word of its own topics")?;
+        Ok(now.value.into_iter().collect())
+    }
+}

@@ -1,0 +1,55 @@
+//! A node stays in a topic, another one comes again and again, syncs with it, and leaves.
+
+use anyhow::{Context, Result, bail};
+use futures_util::StreamExt;
+use p2panda_core::Topic;
+use p2panda_sync::protocols::TopicLogSyncEvent;
+
+use super::{Quick, Scenario};
+use crate::panda::{Panda, by_the_systems_clock};
+use crate::run::Run;
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "sync-sessions",
+    about: "A p2panda node syncs a topic with one that stays in it, and leaves the topic, again and again",
+    event: "topic joined, synced and left",
+    defects: &["sync-session-maps", "gossip-topics-grow"],
+    quick: Quick {
+        events: 98,
+        samples: 49,
+        warmup_events: 32,
+        // By the system's clock.
+        settle_ms: 50,
+        seconds_max: 12,
+    },
+    budget_bytes_per_event: 8_192.0,
+    run: |run| Box::pin(sync(run)),
+};
+
+async fn sync(run: &mut Run) -> Result<()> {
+    by_the_systems_clock();
+    let topic = Topic::from(run.random());
+    let stays = Panda::spawn(run.random()).await?;
+    let staying = stays.sync().await?;
+    let _stays_in = staying.stream(topic, false).await?;
+    let comes = Panda::spawn(run.random()).await?;
+    let coming = comes.sync().await?;
+    comes.meet(&stays).await?;
+
+    while let Some(event) = run.next().await? {
+        let stream = coming.stream(topic, false).await?;
+        let mut events = stream.subscribe().await?;
+        loop {
+            let said = events.next().await;
+            match said
+                .with_context(|| format!("session {event} is gone"))??
+                .event
+            {
+                TopicLogSyncEvent::SessionFinished { .. } => break,
+                TopicLogSyncEvent::Failed { error } => bail!("session {event}: {error}"),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}

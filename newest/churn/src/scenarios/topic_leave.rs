@@ -1,0 +1,46 @@
+//! Two nodes that stay together join ever new topics and leave them.
+
+use anyhow::{Context, Result};
+use futures_util::StreamExt;
+use p2panda_core::Topic;
+
+use super::{Quick, Scenario};
+use crate::panda::{Panda, by_the_systems_clock};
+use crate::run::Run;
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "topic-leave",
+    about: "Two p2panda nodes join a topic, one says something that the other hears, and both leave",
+    event: "topic joined and left by both",
+    defects: &["gossip-topics-grow"],
+    quick: Quick {
+        events: 192,
+        samples: 49,
+        warmup_events: 64,
+        // By the system's clock.
+        settle_ms: 50,
+        seconds_max: 12,
+    },
+    budget_bytes_per_event: 2_048.0,
+    run: |run| Box::pin(come_and_go(run)),
+};
+
+async fn come_and_go(run: &mut Run) -> Result<()> {
+    by_the_systems_clock();
+    let first = Panda::spawn(run.random()).await?;
+    let second = Panda::spawn(run.random()).await?;
+    first.meet(&second).await?;
+
+    while let Some(event) = run.next().await? {
+        let topic = Topic::from(run.random());
+        let there = second.gossip.stream(topic).await?;
+        let mut heard = there.subscribe();
+        first.book.add_topic(second.id(), topic).await?;
+        let here = first.gossip.stream(topic).await?;
+        here.publish(topic.as_bytes().to_vec()).await?;
+        let said = heard.next().await;
+        said.with_context(|| format!("topic {event} has ended"))??;
+        first.book.remove_topic(second.id(), topic).await?;
+    }
+    Ok(())
+}
