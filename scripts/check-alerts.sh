@@ -2,12 +2,16 @@
 # Checks rules, their tests and the exposition with Prometheus itself: Debian's package `prometheus` has both programs.
 # Not part of the commands in the README, which need nothing but Rust.
 #
-#     scripts/check-alerts.sh [SECONDS]      how long a real Prometheus scrapes the example node; default 60
+#     scripts/check-alerts.sh [SECONDS [DIR]]
+#
+# SECONDS: how long a real Prometheus scrapes the example node; default 60. DIR has churn-patched and examples/node; without it
+# they are built.
 #
 # Meanwhile visitors come to that node and go, as in the scenario `peer-churn`. No alert may fire.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
+built=${2:-}
 
 for program in promtool prometheus curl; do
     if ! command -v "$program" >/dev/null; then
@@ -23,14 +27,20 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-cargo build --locked -p vitals -p churn --example node --bin churn-patched
+if [ -z "$built" ]; then
+    cargo build --locked -p vitals -p churn --example node --bin churn-patched
+    built=target/debug
+fi
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 node=$(free_port)
 web=$(free_port)
-target/debug/examples/node "$((seconds + 60))" "$node" >"$work/node.log" &
+"$built/examples/node" "$((seconds + 60))" "$node" >"$work/node.log" &
 # "panda: <public key> at [127.0.0.1:<port>, ..."
-until grep -q '^panda: .* at \[' "$work/node.log"; do sleep 0.2; done
+for _ in $(seq 100); do
+    grep -q '^panda: .* at \[' "$work/node.log" && break
+    sleep 0.2
+done
 read -r key address < <(sed -n 's/^panda: \([0-9a-f]*\) at \[\([0-9.:]*\),.*/\1 \2/p' "$work/node.log")
 
 cat >"$work/prometheus.yml" <<YAML
@@ -42,7 +52,7 @@ scrape_configs:
 YAML
 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" \
     --web.listen-address="127.0.0.1:$web" >"$work/prometheus.log" 2>&1 &
-target/debug/churn-patched visit peer-churn --key "$key" --address "$address" --seconds "$seconds" \
+"$built/churn-patched" visit peer-churn --key "$key" --address "$address" --seconds "$seconds" \
     --network 'the network of evergreen pandas!' --topic 'the topic of an evergreen panda!' >"$work/visited" &
 visit=$!
 sleep "$seconds"
@@ -60,6 +70,10 @@ check() {
         exit 1
     }
 }
+# In the format before OpenMetrics, the one that promtool reads.
+curl --silent --fail "http://127.0.0.1:$node/metrics" | promtool check metrics
+echo "promtool accepts the exposition"
+
 during="[${seconds}s]"
 check "min_over_time(up{job=\"node\"}$during)" '== 1'
 check "count_over_time(up{job=\"node\"}$during)" '> 1'
