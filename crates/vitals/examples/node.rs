@@ -3,6 +3,7 @@
 //!
 //!     cargo run -p vitals --example node                two of them talk until Ctrl-C
 //!     cargo run -p vitals --example node -- 30 9464     for 30 seconds, the first served on port 9464
+//!     cargo run -p vitals --example node -- 30 0 128    any port; both keep less when they come near 128 MiB
 
 use std::collections::HashMap;
 use std::env;
@@ -13,8 +14,8 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use p2panda_core::{Body, Hash, Header, PrivateKey, PublicKey};
 use p2panda_net::{
-    FromNetwork, Limits, Network, NetworkBuilder, NodeAddress, Subscription, SyncConfiguration,
-    ToNetwork, TopicId,
+    FromNetwork, GossipLimits, Limits, Network, NetworkBuilder, NodeAddress, Subscription,
+    SyncConfiguration, ToNetwork, TopicId,
 };
 use p2panda_store::{MemoryStore, MemoryStoreLimits, OperationStore};
 use p2panda_sync::TopicQuery;
@@ -33,8 +34,12 @@ async fn main() -> Result<()> {
     let port = words.next().map(|word| word.parse::<u16>()).transpose();
     let port = port.context("served on which port? a number up to 65535, or 0 for any")?;
 
-    let mut panda = Node::start("panda", port.unwrap_or(0)).await?;
-    let mut turtle = Node::start("turtle", 0).await?;
+    let mib = words.next().map(|word| word.parse::<u64>()).transpose();
+    let mib = mib.context("how much memory? a number of MiB, such as 128")?;
+    let memory_max = mib.unwrap_or(256).saturating_mul(1024 * 1024);
+
+    let mut panda = Node::start("panda", port.unwrap_or(0), memory_max).await?;
+    let mut turtle = Node::start("turtle", 0, memory_max).await?;
     panda
         .network
         .add_peer(address(&turtle.network).await?)
@@ -72,9 +77,6 @@ impl TopicId for Chat {
     }
 }
 
-/// Bytes that the process shall not take more of: near it, both nodes keep less. Where the system allows less, that counts.
-const MEMORY_MAX: u64 = 256 * 1024 * 1024;
-
 struct Node {
     name: &'static str,
     key: PrivateKey,
@@ -89,7 +91,7 @@ struct Node {
 }
 
 impl Node {
-    async fn start(name: &'static str, port: u16) -> Result<Self> {
+    async fn start(name: &'static str, port: u16, memory_max: u64) -> Result<Self> {
         let key = PrivateKey::new();
 
         // Without limits a memory store keeps everything. With them the oldest entries of a log make room, never its
@@ -100,10 +102,14 @@ impl Node {
         let store = MemoryStore::with_limits(store_limits);
 
         // All have defaults; these are the ones that applications most often need otherwise.
+        // What gossip keeps for those who missed it is the largest part, and there once for each topic.
+        let mut gossip = GossipLimits::default();
+        gossip.payload_bytes_per_topic = 4 * 1024 * 1024;
         let limits = Limits::default()
             .max_peers(2_000)
             .max_connections(512)
-            .backlog_bytes(1024 * 1024);
+            .backlog_bytes(1024 * 1024)
+            .gossip(gossip);
 
         // On loopback and nowhere else. An own application leaves these lines out, and names a relay or local discovery.
         let network = NetworkBuilder::new(*b"the network of evergreen pandas!")
@@ -123,7 +129,8 @@ impl Node {
         let vitals = Vitals::builder()
             .network(&network)
             .memory_store(&store)
-            .memory_max(MEMORY_MAX)
+            // Near it the node keeps less. Where the system allows less, that counts.
+            .memory_max(memory_max)
             .serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .start()
             .await?;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
+use crate::call::{Call, Failure};
 use crate::metric::Reading;
 use crate::snapshot::{Health, History, Snapshot, SourceState};
-use crate::sources::{Source, SourceError, Told};
+use crate::sources::{Source, SourceError};
 
 /// How long a source has to answer, less where rounds follow each other faster.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -51,19 +51,16 @@ impl Rounds {
         let at = SystemTime::now();
         let deadline = Instant::now() + ANSWER_TIME_MAX.min(self.every);
         // All at once, and in tasks of their own.
-        let answers: Vec<Option<Answer>> = self
-            .sources
-            .iter()
-            .map(|(source, _)| {
-                let ask = source.ask.as_ref()?;
-                Some(Answer(tokio::spawn(ask())))
-            })
+        let sources = self.sources.iter_mut();
+        let answers: Vec<_> = sources
+            .map(|(source, _)| source.ask.as_mut().map(Call::begin))
             .collect();
 
         let mut readings = Vec::new();
         for ((source, health), answer) in self.sources.iter_mut().zip(answers) {
             let Some(answer) = answer else { continue };
-            let now = match answer.by(deadline).await {
+            let answer = answer.by(deadline).await;
+            let now = match answer.unwrap_or_else(|failure| Err(failure.into())) {
                 Ok(told) => {
                     readings.extend(told);
                     Health::Up
@@ -104,23 +101,9 @@ impl Rounds {
     }
 }
 
-/// A source at work. Ends with its round.
-struct Answer(JoinHandle<Told>);
-
-impl Answer {
-    async fn by(mut self, deadline: Instant) -> Told {
-        match timeout_at(deadline, &mut self.0).await {
-            Ok(Ok(told)) => told,
-            Ok(Err(ended)) if ended.is_panic() => Err(SourceError::Failed("panicked".into())),
-            Ok(Err(_)) => Err(SourceError::Failed("was ended".into())),
-            Err(_) => Err(SourceError::Failed("did not answer in time".into())),
-        }
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.0.abort();
+impl From<Failure> for SourceError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure.to_string())
     }
 }
 
@@ -130,6 +113,7 @@ mod tests {
 
     use super::*;
     use crate::metric::{Metric, State};
+    use crate::sources::Told;
 
     static PEERS: Metric = Metric::gauge("a.peers", "Peers.");
 

@@ -1,6 +1,7 @@
-//! Writes figures in OpenMetrics, the text format that Prometheus scrapes.
+//! Writes figures in OpenMetrics, the text format that Prometheus scrapes, and in the format before it, which `promtool`
+//! and whoever does not ask for the other reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,19 +15,63 @@ use prometheus_client::registry::Registry;
 use crate::metric::{Kind, Metric, PREFIX, Reading};
 use crate::snapshot::{Health, Snapshot};
 
-/// What the text is to be announced as.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// In which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    OpenMetrics,
+    Classic,
+}
+
+impl Format {
+    /// The best that a client takes. `accept`: what it says it does, if anything.
+    pub fn of(accept: Option<&str>) -> Self {
+        match accept {
+            Some(types) if types.contains("application/openmetrics-text") => Self::OpenMetrics,
+            Some(_) | None => Self::Classic,
+        }
+    }
+
+    /// What the text is to be announced as.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 /// The snapshot as text.
 ///
 /// # Errors
 /// When the text cannot be written, which memory does not refuse.
-pub fn exposition(snapshot: Arc<Snapshot>) -> Result<String, fmt::Error> {
+pub fn exposition(snapshot: Arc<Snapshot>, format: Format) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exposed(snapshot)));
+    registry.register_collector(Box::new(Exposed(snapshot.clone())));
     let mut out = String::new();
     text::encode(&mut out, &registry)?;
-    Ok(out)
+    Ok(match format {
+        Format::OpenMetrics => out,
+        Format::Classic => classic(&out, &snapshot),
+    })
+}
+
+/// In the older format a counter bears its `_total` in its own name, not in that of its samples alone, and no mark stands
+/// at the end.
+fn classic(open_metrics: &str, snapshot: &Snapshot) -> String {
+    let counters = snapshot.readings.iter().map(|it| it.metric);
+    let counters = counters.filter(|metric| metric.kind == Kind::Counter);
+    let counters: BTreeSet<_> = counters.map(Metric::exported).collect();
+    let mut out = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines().filter(|line| *line != "# EOF") {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(word), Some(name), Some(rest)) if counters.contains(name) => {
+                out.extend(["# ", word, " ", name, "_total ", rest, "\n"]);
+            }
+            _ => out.extend([line, "\n"]),
+        }
+    }
+    out
 }
 
 /// A snapshot, as the registry wants it.
@@ -115,8 +160,7 @@ mod tests {
     static EVICTED: Metric = Metric::counter("book.evicted", "Peers that made room.");
     static LIVE: Metric = Metric::gauge("tracked.live", "What is open.");
 
-    #[test]
-    fn a_snapshot_reads_as_open_metrics() {
+    fn snapshot() -> Arc<Snapshot> {
         let readings = vec![
             Reading::new(&LIVE, 1.0).label("kind", "file"),
             Reading::new(&PEERS, 3.0).limit(1024.0),
@@ -127,12 +171,16 @@ mod tests {
             name: "network",
             health: Health::Ended("shut down".into()),
         }];
-        let at = SystemTime::UNIX_EPOCH;
-        let text = exposition(Arc::new(Snapshot {
-            at,
+        Arc::new(Snapshot {
+            at: SystemTime::UNIX_EPOCH,
             readings,
             sources,
-        }));
+        })
+    }
+
+    #[test]
+    fn a_snapshot_reads_as_open_metrics() {
+        let text = exposition(snapshot(), Format::OpenMetrics);
         let expected = "\
 # HELP evergreen_tracked_live What is open.
 # TYPE evergreen_tracked_live gauge
@@ -153,5 +201,27 @@ evergreen_source_up{source=\"network\"} 0.0
 # EOF
 ";
         assert_eq!(text.unwrap(), expected);
+    }
+
+    #[test]
+    fn in_the_older_format_a_counter_bears_its_whole_name() {
+        let text = exposition(snapshot(), Format::Classic).unwrap();
+        let expected = "\
+# HELP evergreen_book_evicted_total Peers that made room.
+# TYPE evergreen_book_evicted_total counter
+evergreen_book_evicted_total 2.0
+";
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("# TYPE evergreen_book_peers gauge\n"));
+        assert!(!text.contains("# EOF"));
+    }
+
+    #[test]
+    fn who_asks_for_open_metrics_gets_it() {
+        let prometheus =
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+        assert_eq!(Format::of(Some(prometheus)), Format::OpenMetrics);
+        assert_eq!(Format::of(Some("*/*")), Format::Classic);
+        assert_eq!(Format::of(None), Format::Classic);
     }
 }

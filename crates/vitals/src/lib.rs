@@ -32,6 +32,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod call;
 mod collect;
 mod exposition;
 mod health;
@@ -53,5 +54,5 @@ pub use pending::{Gone, Pending, Reply};
 pub use pressure::Marks;
 pub use snapshot::{Health, History, Snapshot, SourceState};
 pub use sources::{SourceError, Told};
-pub use track::{Guard, KINDS_MAX, OTHER, TRACKED_MAX, Tracked, Tracker};
+pub use track::{Guard, KINDS_MAX, LABEL_BYTES_MAX, OTHER, TRACKED_MAX, Tracked, Tracker};
 pub use watch::{Builder, Error, Vitals, catalogue};

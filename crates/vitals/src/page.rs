@@ -173,8 +173,8 @@ impl Courses {
     fn span(&self) -> String {
         let minutes = self.span.as_secs() / 60;
         match minutes {
-            0 => "last minute".into(),
-            1..120 => format!("last {minutes} minutes"),
+            0 | 1 => "last minute".into(),
+            2..120 => format!("last {minutes} minutes"),
             _ => format!("last {} hours", minutes / 60),
         }
     }
@@ -209,7 +209,8 @@ impl Courses {
 }
 
 const STYLE: &str = "
-:root { color-scheme: light dark; --line: #8886; --good: #2a7d4f; --warn: #b26a00; --bad: #c0392b }
+:root { color-scheme: light dark; --line: #8886;
+  --good: light-dark(#2a7d4f, #6fcf97); --warn: light-dark(#8a5300, #ffb74d); --bad: light-dark(#b3261e, #ff8a80) }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }

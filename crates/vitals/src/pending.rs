@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::metric::{Metric, Reading};
 use crate::sources::Source;
@@ -138,7 +138,7 @@ impl<K: Hash + Eq + Clone, V> Pending<K, V> {
             key,
             number,
             answer,
-            deadline: Box::pin(sleep_until(now + self.shared.time_max)),
+            deadline: Box::pin(sleep(self.shared.time_max)),
         }
     }
 
@@ -147,7 +147,9 @@ impl<K: Hash + Eq + Clone, V> Pending<K, V> {
     /// # Errors
     /// Gives the answer back where nobody does (any more).
     pub fn answer(&self, key: &K, answer: V) -> Result<(), V> {
-        match self.shared.lock().take(key) {
+        // Woken after the lock.
+        let waiting = self.shared.lock().take(key);
+        match waiting {
             Some(waiting) => waiting.caller.send(Ok(answer)).map_err(|unheard| {
                 // What was to be sent is an answer.
                 unheard.unwrap_or_else(|_| unreachable!())
@@ -323,6 +325,40 @@ mod tests {
         assert!(pending.is_empty());
         assert_eq!(counts(&pending), (100, 0, 0));
         assert!(pending.shared.lock().by_age.is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn callers_that_are_killed_while_others_answer_them_leave_nothing() {
+        let pending = Pending::<u32, u32>::new(64, TIME_MAX);
+        let tasks = (0..400_u32).map(|at| {
+            let pending = pending.clone();
+            // Keys that meet, in a table that is too small: replaced, evicted, answered and killed at once.
+            tokio::spawn(async move {
+                let caller = pending.clone();
+                let caller = tokio::spawn(async move { caller.wait_for(at % 100).await });
+                for _ in 0..at % 7 {
+                    tokio::task::yield_now().await;
+                }
+                if at % 2 == 0 {
+                    let _nobody = pending.answer(&(at % 100), at);
+                }
+                caller.abort();
+                let _ended = caller.await;
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        assert!(pending.is_empty());
+        assert!(pending.shared.lock().by_age.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_wait_is_taken() {
+        let pending = Pending::<u32, u32>::new(8, Duration::MAX);
+        let reply = pending.wait_for(1);
+        pending.answer(&1, 5).unwrap();
+        assert_eq!(reply.await, Ok(5));
     }
 
     #[tokio::test(start_paused = true)]

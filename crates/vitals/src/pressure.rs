@@ -1,13 +1,12 @@
 //! Frees memory before the system kills the node: looks at what is used, and calls what was registered for relief.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
+use crate::call::Call;
 use crate::memory::{Memory, Usage};
 use crate::metric::{Metric, Reading};
 use crate::sources::{Source, process::resident_bytes};
@@ -39,12 +38,10 @@ impl Default for Marks {
     }
 }
 
-type Relieving = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 /// Something that frees memory.
 pub(crate) struct Relief {
     pub name: &'static str,
-    pub call: Box<dyn Fn() -> Relieving + Send + Sync>,
+    pub call: Call<()>,
 }
 
 /// What a relief has done so far.
@@ -107,7 +104,7 @@ impl Monitor {
     }
 
     /// Runs until it is dropped.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         let mut ticks = interval(self.marks.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = false;
@@ -124,7 +121,7 @@ impl Monitor {
         }
     }
 
-    async fn look(&self, usage: Usage) {
+    async fn look(&mut self, usage: Usage) {
         let (before, now) = {
             let mut observed = self.observed.lock();
             let before = observed.under_pressure;
@@ -142,40 +139,34 @@ impl Monitor {
             info!("{percent:.0} % of memory in use: no pressure any more");
         }
         if now {
-            for relief in &self.reliefs {
-                self.call(relief).await;
+            for relief in &mut self.reliefs {
+                relieve(relief, &self.observed).await;
             }
         }
     }
+}
 
-    /// Calls one relief. What it does, hang or panic, is written down and harms nobody.
-    async fn call(&self, relief: &Relief) {
-        let resident = resident_bytes();
-        let mut task = tokio::spawn((relief.call)());
-        let ended = timeout(RELIEF_TIME_MAX, &mut task).await;
-        let failed = match ended {
-            Ok(Ok(())) => false,
-            Ok(Err(error)) => {
-                error!("relief {}: {error}", relief.name);
-                true
-            }
-            Err(_) => {
-                task.abort();
-                error!("relief {} took too long", relief.name);
-                true
-            }
-        };
-        let freed = resident
-            .zip(resident_bytes())
-            .map_or(0, |(before, after)| before.saturating_sub(after));
+/// Calls one relief. What it does, hang or panic, is written down and harms nobody.
+async fn relieve(relief: &mut Relief, observed: &Observed) {
+    let resident = resident_bytes();
+    let ended = relief
+        .call
+        .begin()
+        .by(Instant::now() + RELIEF_TIME_MAX)
+        .await;
+    if let Err(failure) = &ended {
+        error!("relief {}: {failure}", relief.name);
+    }
+    let freed = resident
+        .zip(resident_bytes())
+        .map_or(0, |(before, after)| before.saturating_sub(after));
 
-        let mut observed = self.observed.lock();
-        let relieved = observed.relieved.iter_mut();
-        for (_, relieved) in relieved.filter(|(name, _)| *name == relief.name) {
-            relieved.calls += 1;
-            relieved.failures += u64::from(failed);
-            relieved.freed_bytes += freed;
-        }
+    let mut observed = observed.lock();
+    let relieved = observed.relieved.iter_mut();
+    for (_, relieved) in relieved.filter(|(name, _)| *name == relief.name) {
+        relieved.calls += 1;
+        relieved.failures += u64::from(ended.is_err());
+        relieved.freed_bytes += freed;
     }
 }
 
@@ -291,24 +282,26 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_relief_that_panics_or_hangs_keeps_no_other_from_its_work() {
         let called = Arc::new(AtomicU64::new(0));
-        let relief = |name, call: Box<dyn Fn() -> Relieving + Send + Sync>| Relief { name, call };
         let counted = called.clone();
         let reliefs = vec![
-            relief(
-                "panics",
-                Box::new(|| Box::pin(async { panic!("on purpose") })),
-            ),
-            relief("hangs", Box::new(|| Box::pin(std::future::pending()))),
-            relief(
-                "works",
-                Box::new(move || {
+            Relief {
+                name: "panics",
+                call: Call::new(|| async { panic!("on purpose") }),
+            },
+            Relief {
+                name: "hangs",
+                call: Call::new(std::future::pending),
+            },
+            Relief {
+                name: "works",
+                call: Call::new(move || {
                     counted.fetch_add(1, Ordering::Relaxed);
-                    Box::pin(async {})
+                    async {}
                 }),
-            ),
+            },
         ];
         let memory = Memory::of_this_process(None);
-        let monitor = Monitor::new(memory, Marks::default(), reliefs);
+        let mut monitor = Monitor::new(memory, Marks::default(), reliefs);
 
         monitor.look(at(0.9, None)).await;
         monitor.look(at(0.8, None)).await;
@@ -334,9 +327,9 @@ mod tests {
         let counted = called.clone();
         let relief = Relief {
             name: "works",
-            call: Box::new(move || {
+            call: Call::new(move || {
                 counted.fetch_add(1, Ordering::Relaxed);
-                Box::pin(async {})
+                async {}
             }),
         };
         // One byte is always used up.

@@ -2,26 +2,28 @@
 //!
 //! | path | answers |
 //! |---|---|
-//! | `/metrics` | all figures in OpenMetrics |
+//! | `/metrics` | all figures in OpenMetrics, or in the text format before it |
 //! | `/live` | 200, or 503 when the node has ended: start it again |
 //! | `/ready` | 200 once everything was read, else 503 |
 //! | `/health` | sizes with bounds as JSON; 503 when something is past its bound or did not answer |
 //! | `/` | the same for people, with plots |
 //!
-//! It tells sizes and counts to whoever can reach it, never a key, an address, a topic or a message. It takes nothing
-//! but the path of a request.
+//! It tells sizes and counts to whoever can reach it, never a key, an address, a topic or a message. Of a
+//! request it reads the path and what formats the client takes, nothing else.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use axum::serve::Listener;
@@ -31,10 +33,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::exposition;
+use crate::exposition::{Format, exposition};
 use crate::health::Report;
 use crate::page;
-use crate::snapshot::History;
+use crate::snapshot::{History, Snapshot};
 
 /// Connections at a time. Further ones wait to be accepted, in the system's own queue.
 const CONNECTIONS_MAX: usize = 32;
@@ -61,28 +63,68 @@ fn router(history: Arc<History>) -> Router {
         .route("/live", get(live))
         .route("/ready", get(is_ready))
         .route("/health", get(health))
-        .with_state(history)
+        .with_state(Arc::new(Watched {
+            history,
+            open_metrics: Written::default(),
+            classic: Written::default(),
+            people: Written::default(),
+        }))
 }
 
-type Watched = State<Arc<History>>;
+/// What is served, and what was written of the latest round: once, however many ask for it.
+struct Watched {
+    history: Arc<History>,
+    open_metrics: Written,
+    classic: Written,
+    people: Written,
+}
+
+#[derive(Default)]
+struct Written(Mutex<Option<(Arc<Snapshot>, Bytes)>>);
+
+impl Written {
+    fn of<E>(
+        &self,
+        round: Arc<Snapshot>,
+        write: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Bytes, E> {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, text)) = &*written
+            && Arc::ptr_eq(of, &round)
+        {
+            return Ok(text.clone());
+        }
+        let text = Bytes::from(write()?);
+        *written = Some((round, text.clone()));
+        Ok(text)
+    }
+}
+
+type Asked = State<Arc<Watched>>;
 
 const NOT_YET: (StatusCode, &str) = (
     StatusCode::SERVICE_UNAVAILABLE,
     "nothing was read yet; try again in a moment\n",
 );
 
-async fn metrics(State(history): Watched) -> Response {
-    let Some(snapshot) = history.latest() else {
+async fn metrics(State(watched): Asked, headers: HeaderMap) -> Response {
+    let Some(snapshot) = watched.history.latest() else {
         return NOT_YET.into_response();
     };
-    match exposition::exposition(snapshot) {
-        Ok(text) => ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response(),
+    let accept = headers.get(ACCEPT).and_then(|types| types.to_str().ok());
+    let format = Format::of(accept);
+    let written = match format {
+        Format::OpenMetrics => &watched.open_metrics,
+        Format::Classic => &watched.classic,
+    };
+    match written.of(snapshot.clone(), || exposition(snapshot, format)) {
+        Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-async fn live(State(history): Watched) -> Response {
-    let latest = history.latest();
+async fn live(State(watched): Asked) -> Response {
+    let latest = watched.history.latest();
     match latest.as_ref().and_then(|snapshot| snapshot.ended()) {
         Some((name, reason)) => {
             let text = format!("{name} has ended: {reason}\n");
@@ -92,8 +134,8 @@ async fn live(State(history): Watched) -> Response {
     }
 }
 
-async fn is_ready(State(history): Watched) -> Response {
-    match history.latest() {
+async fn is_ready(State(watched): Asked) -> Response {
+    match watched.history.latest() {
         Some(snapshot) if snapshot.is_whole() => "ready\n".into_response(),
         Some(_) => {
             let text = "a source of figures does not answer: see /health\n";
@@ -103,8 +145,8 @@ async fn is_ready(State(history): Watched) -> Response {
     }
 }
 
-async fn health(State(history): Watched) -> Response {
-    let Some(snapshot) = history.latest() else {
+async fn health(State(watched): Asked) -> Response {
+    let Some(snapshot) = watched.history.latest() else {
         return NOT_YET.into_response();
     };
     let report = Report::new(&snapshot);
@@ -122,9 +164,15 @@ const NO_ASSETS: (HeaderName, &str) = (
     "default-src 'none'; style-src 'unsafe-inline'",
 );
 
-async fn people(State(history): Watched) -> Response {
-    let page = page::page(&history.rounds());
-    ([NO_ASSETS], Html(page.into_string())).into_response()
+async fn people(State(watched): Asked) -> Response {
+    let rounds = watched.history.rounds();
+    let write = || Ok::<_, Infallible>(page::page(&rounds).into_string());
+    let page = match rounds.last() {
+        Some(latest) => watched.people.of(latest.clone(), write),
+        None => write().map(Bytes::from),
+    };
+    let Ok(page) = page;
+    ([NO_ASSETS], Html(page)).into_response()
 }
 
 /// A listener that holds no more than so many connections, none of them for ever.
@@ -227,5 +275,35 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn a_round_is_written_once_however_many_ask() {
+        let round = || {
+            Arc::new(Snapshot {
+                at: SystemTime::UNIX_EPOCH,
+                readings: Vec::new(),
+                sources: Vec::new(),
+            })
+        };
+        let written = Written::default();
+        let mut times = 0;
+        let mut ask = |round: &Arc<Snapshot>| {
+            let write = || {
+                times += 1;
+                Ok::<_, Infallible>(times.to_string())
+            };
+            written.of(round.clone(), write).unwrap()
+        };
+        let (first, second) = (round(), round());
+        assert_eq!([ask(&first), ask(&first), ask(&first)], ["1", "1", "1"]);
+        assert_eq!([ask(&second), ask(&second)], ["2", "2"]);
     }
 }

@@ -13,10 +13,12 @@
 use std::backtrace::Backtrace;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
+use tracing::error;
 
 use crate::metric::{Metric, Reading};
 use crate::sources::Source;
@@ -26,6 +28,9 @@ pub const TRACKED_MAX: usize = 65_536;
 
 /// Kinds that are told apart. Further ones count as [`OTHER`].
 pub const KINDS_MAX: usize = 64;
+
+/// Bytes of a label that are kept.
+pub const LABEL_BYTES_MAX: usize = 256;
 
 /// The kind of all that come after the last that are told apart.
 pub const OTHER: &str = "other";
@@ -109,13 +114,18 @@ impl Tracker {
         }
     }
 
-    /// Counts something as open until the guard is dropped. Never blocks for long, never fails.
+    /// Counts something as open until the guard is dropped. Never blocks for long, never fails. Of a label that is
+    /// longer than [`LABEL_BYTES_MAX`] the beginning is kept.
     pub fn track(&self, kind: &'static str, label: impl Into<Cow<'static, str>>) -> Guard {
         let backtrace = self
             .shared
             .backtraces
             .then(|| Arc::new(Backtrace::force_capture()));
-        let label = label.into();
+        let mut label = label.into();
+        if label.len() > LABEL_BYTES_MAX {
+            let kept = &label[..label.floor_char_boundary(LABEL_BYTES_MAX)];
+            label = Cow::Owned(kept.to_owned());
+        }
         let since = Instant::now();
 
         let mut table = self.shared.lock();
@@ -158,24 +168,31 @@ impl Tracker {
             .lock()
             .entries
             .iter()
+            .filter(|(_, entry)| entry.age(now) >= age)
             .map(|(_, entry)| entry.tracked(now))
-            .filter(|tracked| tracked.age >= age)
             .collect();
         old.sort_by_key(|tracked| std::cmp::Reverse(tracked.age));
         old
     }
 
     /// Calls `clean_up` once for each thing that has been open for `age`, and looks every quarter of that. Runs until
-    /// it is dropped.
+    /// it is dropped; `Builder::janitor` runs it together with a watch. A tracker needs no second one: what one has
+    /// called for, another does not.
     ///
     /// The clean-up is what the application knows to do, such as cancelling the task that holds the thing; the thing
-    /// counts as open until its guard is dropped.
+    /// counts as open until its guard is dropped. It is called on the runtime and must not block. One that panics is
+    /// called for the next thing all the same.
     pub async fn janitor(self, age: Duration, mut clean_up: impl FnMut(Tracked) + Send) {
         let every = (age / 4).max(Duration::from_millis(1));
         loop {
             tokio::time::sleep(every).await;
             for tracked in self.newly_older_than(age) {
-                clean_up(tracked);
+                let (kind, label) = (tracked.kind, tracked.label.clone());
+                // What it has written halfway is its own; here nothing is.
+                let called = catch_unwind(AssertUnwindSafe(|| clean_up(tracked)));
+                if called.is_err() {
+                    error!("the clean-up of {kind} {label} panicked");
+                }
             }
         }
     }
@@ -185,7 +202,7 @@ impl Tracker {
         let mut table = self.shared.lock();
         let entries = table.entries.iter_mut().map(|(_, entry)| entry);
         entries
-            .filter(|entry| !entry.reported && now.duration_since(entry.since) >= age)
+            .filter(|entry| !entry.reported && entry.age(now) >= age)
             .map(|entry| {
                 entry.reported = true;
                 entry.tracked(now)
@@ -212,11 +229,15 @@ impl Table {
 }
 
 impl Entry {
+    fn age(&self, now: Instant) -> Duration {
+        now.duration_since(self.since)
+    }
+
     fn tracked(&self, now: Instant) -> Tracked {
         Tracked {
             kind: self.kind,
             label: self.label.clone(),
-            age: now.duration_since(self.since),
+            age: self.age(now),
             backtrace: self.backtrace.clone(),
         }
     }
@@ -264,7 +285,7 @@ fn readings(shared: &Shared) -> Vec<Reading> {
     let table = shared.lock();
     let mut oldest = BTreeMap::<_, Duration>::new();
     for (_, entry) in &table.entries {
-        let age = now.duration_since(entry.since);
+        let age = entry.age(now);
         let oldest = oldest.entry(entry.kind).or_default();
         *oldest = age.max(*oldest);
     }
@@ -370,6 +391,50 @@ mod tests {
         let again = tokio::time::timeout(Duration::from_millis(60), rx.recv()).await;
         assert!(again.is_err(), "{again:?}");
         janitor.abort();
+    }
+
+    #[tokio::test]
+    async fn a_clean_up_that_panics_is_called_for_the_next_thing() {
+        let tracker = Tracker::default();
+        let _open: Vec<_> = (0..3).map(|_| tracker.track("file", "forgotten")).collect();
+        let (tx, mut rx) = tokio::sync::mpsc::channel(4);
+        let janitor = tokio::spawn(tracker.clone().janitor(Duration::ZERO, move |tracked| {
+            tx.try_send(tracked.kind).unwrap();
+            panic!("on purpose");
+        }));
+        for _ in 0..3 {
+            assert_eq!(rx.recv().await, Some("file"));
+        }
+        assert!(!janitor.is_finished());
+        janitor.abort();
+    }
+
+    #[test]
+    fn of_a_long_label_the_beginning_is_kept() {
+        let tracker = Tracker::default();
+        let _open = tracker.track("file", "ü".repeat(LABEL_BYTES_MAX));
+        let _odd = tracker.track("file", format!("x{}", "ü".repeat(LABEL_BYTES_MAX)));
+        let open = tracker.older_than(Duration::ZERO);
+        let bytes: Vec<_> = open.iter().map(|tracked| tracked.label.len()).collect();
+        assert_eq!(bytes, [LABEL_BYTES_MAX, LABEL_BYTES_MAX - 1]);
+    }
+
+    #[test]
+    fn guards_that_go_in_any_order_leave_an_empty_table() {
+        let tracker = Tracker::new(50_000, false);
+        let mut guards: Vec<_> = (0..100_000).map(|_| tracker.track("file", "a")).collect();
+        assert_eq!(value(&tracker, "tracked.untold"), 50_000.0);
+        // Every third, then those from the end, then the rest.
+        let mut at = 0;
+        guards.retain(|_| {
+            at += 1;
+            at % 3 != 0
+        });
+        guards.truncate(10_000);
+        assert_eq!(tracker.live("file"), 10_000);
+        drop(guards);
+        assert_eq!(tracker.live("file"), 0);
+        assert!(tracker.shared.lock().entries.is_empty());
     }
 
     fn value(tracker: &Tracker, name: &str) -> f64 {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::error;
 
+use crate::call::Call;
 use crate::collect::{Rounds, Thresholds};
 use crate::memory::Memory;
 use crate::metric::Metric;
@@ -21,7 +22,7 @@ use crate::pressure::{self, Marks, Monitor, Relief};
 use crate::serve::serve;
 use crate::snapshot::{History, Snapshot};
 use crate::sources::{self, Source, Told};
-use crate::track::{self, Tracker};
+use crate::track::{self, Tracked, Tracker};
 
 /// How long the tasks of a watch have to end.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
@@ -116,6 +117,7 @@ pub struct Builder {
     reliefs: Vec<Relief>,
     thresholds: Thresholds,
     tracker: Tracker,
+    janitor: Option<(Duration, Box<dyn FnMut(Tracked) + Send>)>,
     every: Duration,
     rounds_max: usize,
     marks: Marks,
@@ -130,6 +132,7 @@ impl Default for Builder {
             reliefs: Vec::new(),
             thresholds: Vec::new(),
             tracker: Tracker::default(),
+            janitor: None,
             every: Duration::from_secs(10),
             rounds_max: 360,
             marks: Marks::default(),
@@ -217,8 +220,8 @@ impl Builder {
         self
     }
 
-    /// Watches anything else: `ask` is called in each round, and has five seconds to answer. `metrics` is all it may
-    /// tell of.
+    /// Watches anything else: `ask` is called in each round, has five seconds to answer, and must not block its thread.
+    /// `metrics` is all it may tell of.
     #[must_use]
     pub fn source<F>(
         mut self,
@@ -233,8 +236,8 @@ impl Builder {
         self
     }
 
-    /// Calls this when memory runs out; it has ten seconds. Reliefs are called in the order in which they were given, so
-    /// the cheapest should come first.
+    /// Calls this when memory runs out; it has ten seconds, and must not block its thread. Reliefs are called in the
+    /// order in which they were given, so one that gives pages back which others have freed should come last.
     #[must_use]
     pub fn relief<F>(
         mut self,
@@ -246,7 +249,7 @@ impl Builder {
     {
         self.reliefs.push(Relief {
             name,
-            call: Box::new(move || Box::pin(call())),
+            call: Call::new(call),
         });
         self
     }
@@ -262,6 +265,18 @@ impl Builder {
     #[must_use]
     pub fn tracker(mut self, tracker: Tracker) -> Self {
         self.tracker = tracker;
+        self
+    }
+
+    /// Calls `clean_up` once for each tracked thing that has been open for `age`, for as long as the watch runs: see
+    /// [`Tracker::janitor`].
+    #[must_use]
+    pub fn janitor(
+        mut self,
+        age: Duration,
+        clean_up: impl FnMut(Tracked) + Send + 'static,
+    ) -> Self {
+        self.janitor = Some((age, Box::new(clean_up)));
         self
     }
 
@@ -307,6 +322,8 @@ impl Builder {
     /// Where the address cannot be listened on, or a setting is one that no watch can work with. Then nothing runs.
     pub async fn start(mut self) -> Result<Vitals, Error> {
         self.check()?;
+        let names = self.reliefs.iter().map(|relief| relief.name);
+        check_names("a relief", names)?;
         let memory = Memory::of_this_process(self.memory_max);
         let reliefs = std::mem::take(&mut self.reliefs);
         let monitor = Monitor::new(memory, self.marks, reliefs);
@@ -316,7 +333,8 @@ impl Builder {
             pressure::source(monitor.observed()),
             track::source(self.tracker.clone()),
         ]);
-        self.check_sources()?;
+        let names = self.sources.iter().map(|source| source.name);
+        check_names("a source of figures", names)?;
         self.check_thresholds()?;
 
         let listener = match self.address {
@@ -336,6 +354,9 @@ impl Builder {
         let mut tasks = Tasks::default();
         tasks.spawn(rounds.run(history.clone()));
         tasks.spawn(monitor.run());
+        if let Some((age, clean_up)) = self.janitor {
+            tasks.spawn(self.tracker.clone().janitor(age, clean_up));
+        }
         if let Some(listener) = listener {
             let serving = serve(listener, history.clone(), tasks.end.clone());
             tasks.spawn(async move {
@@ -382,19 +403,6 @@ impl Builder {
         Ok(())
     }
 
-    fn check_sources(&self) -> Result<(), Error> {
-        let mut names: Vec<_> = self.sources.iter().map(|source| source.name).collect();
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Error::Setting {
-                setting: "a source of figures",
-                found: format!("given twice under the name `{}`", pair[0]),
-                expected: "given once",
-            }),
-            None => Ok(()),
-        }
-    }
-
     fn check_thresholds(&self) -> Result<(), Error> {
         let known: Vec<_> = self
             .sources
@@ -418,6 +426,23 @@ impl Builder {
             }
         }
         Ok(())
+    }
+}
+
+/// Two of one name would be told of in one series.
+fn check_names(
+    setting: &'static str,
+    names: impl Iterator<Item = &'static str>,
+) -> Result<(), Error> {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::Setting {
+            setting,
+            found: format!("given twice under the name `{}`", pair[0]),
+            expected: "given once",
+        }),
+        None => Ok(()),
     }
 }
 
@@ -452,8 +477,8 @@ pub fn catalogue() -> Vec<&'static Metric> {
         sources::metrics(sources::network::TABLE),
         #[cfg(feature = "p2panda")]
         sources::metrics(sources::store::TABLE),
-        #[cfg(any(feature = "quinn", feature = "iroh-quinn"))]
-        sources::metrics(sources::quic::TABLE),
+        #[cfg(any(feature = "p2panda", feature = "quinn", feature = "iroh-quinn"))]
+        sources::quic::metrics(),
         #[cfg(feature = "jemalloc")]
         sources::jemalloc::source().metrics,
     ];

@@ -83,6 +83,8 @@ async fn the_figures_of_node_and_store_are_told_with_their_bounds() {
             && evicted == 15.0
             && value(now, "streams.active") == 1.0
             && value(now, "memory_store.operations") == 0.0
+            && now.get("incoming.pending").unwrap().limit == Some(65_536.0)
+            && value(now, "quic.open_connections") == 0.0
             && now.is_whole()
     })
     .await;

@@ -42,7 +42,10 @@ fn get_from(address: SocketAddr, path: &str) -> (u16, String) {
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
+    let accept = "application/openmetrics-text; version=1.0.0";
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: node\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -138,12 +141,51 @@ async fn clients_past_the_bound_wait_until_another_has_gone() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_does_not_hold_up_the_end() {
+async fn a_request_without_end_is_cut_off_and_a_large_body_is_not_read() {
+    let vitals = watch(3.0).await;
+    let address = vitals.address().unwrap();
+    let endless = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let timeout = Some(Duration::from_secs(20));
+        stream.set_read_timeout(timeout).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
+        let header = format!("X-Header: {}\r\n", "x".repeat(1000));
+        // A megabyte: past what is read of a head. The client hears of it here or in the answer.
+        let written = (0..1000).try_for_each(|_| stream.write_all(header.as_bytes()));
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        (written.is_err() || read.is_err(), answer)
+    });
+    let (cut, answer) = endless.await.unwrap();
+    assert!(
+        cut || answer.starts_with(b"HTTP/1.1 431 ") || answer.starts_with(b"HTTP/1.1 400 "),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+
+    let posted = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let timeout = Some(Duration::from_secs(20));
+        stream.set_read_timeout(timeout).unwrap();
+        let head = b"POST /metrics HTTP/1.1\r\nHost: node\r\nContent-Length: 9999999999\r\n\r\n";
+        stream.write_all(head).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        answer
+    });
+    assert_eq!(&posted.await.unwrap(), b"HTTP/1.1 405");
+    assert_eq!(get(&vitals, "/live").await.0, 200);
+    vitals.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_keeps_no_other_out_and_does_not_hold_up_the_end() {
     let vitals = watch(3.0).await;
     let mut deaf = TcpStream::connect(vitals.address().unwrap()).unwrap();
     for _ in 0..100 {
         let _ = deaf.write_all(b"GET / HTTP/1.1\r\nHost: node\r\n\r\n");
     }
+    assert_eq!(get(&vitals, "/metrics").await.0, 200);
     let ended = tokio::time::timeout(Duration::from_secs(20), vitals.shutdown()).await;
     assert!(ended.is_ok());
 }
@@ -185,6 +227,41 @@ async fn settings_that_no_watch_can_work_with_are_refused() {
             .source("book", vec![], || async { Ok(vec![]) }),
     );
     assert!(twice.await.contains("given twice under the name `book`"));
+    let twice = start(
+        builder()
+            .relief("cache", || async {})
+            .relief("cache", || async {}),
+    );
+    assert!(twice.await.contains("given twice under the name `cache`"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_during_the_shutdown_is_answered_as_a_whole_or_cut_off() {
+    let vitals = watch(3.0).await;
+    let address = vitals.address().unwrap();
+    let (first, mut answered) = tokio::sync::mpsc::channel(1);
+    let scraper = tokio::task::spawn_blocking(move || {
+        // Until the connection is refused; a scrape that hangs ends with its time-out, and then the test.
+        while let Ok(mut stream) = TcpStream::connect(address) {
+            let timeout = Some(Duration::from_secs(20));
+            stream.set_read_timeout(timeout).unwrap();
+            let request = b"GET /health HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
+            let mut answer = Vec::new();
+            let read = stream
+                .write_all(request)
+                .and_then(|()| stream.read_to_end(&mut answer));
+            match read {
+                Ok(_) if answer.is_empty() => {}
+                Ok(_) => assert!(answer.ends_with(b"}}"), "cut in the middle"),
+                Err(error) => assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock),
+            }
+            let _ = first.try_send(());
+        }
+    });
+    answered.recv().await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(20), vitals.shutdown()).await;
+    assert!(ended.is_ok());
+    scraper.await.unwrap();
 }
 
 #[tokio::test]

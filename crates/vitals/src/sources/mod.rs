@@ -1,8 +1,8 @@
 //! Where figures come from: a module for each thing that is watched.
 
 use std::future::Future;
-use std::pin::Pin;
 
+use crate::call::Call;
 use crate::metric::{Metric, Reading};
 
 #[cfg(feature = "jemalloc")]
@@ -10,7 +10,7 @@ pub(crate) mod jemalloc;
 #[cfg(feature = "p2panda")]
 pub(crate) mod network;
 pub(crate) mod process;
-#[cfg(any(feature = "quinn", feature = "iroh-quinn"))]
+#[cfg(any(feature = "p2panda", feature = "quinn", feature = "iroh-quinn"))]
 pub(crate) mod quic;
 pub(crate) mod runtime;
 #[cfg(feature = "p2panda")]
@@ -30,15 +30,13 @@ pub enum SourceError {
 /// What a source tells in one round.
 pub type Told = Result<Vec<Reading>, SourceError>;
 
-type Telling = Pin<Box<dyn Future<Output = Told> + Send>>;
-
 /// Something that is asked for its figures in each round.
 pub(crate) struct Source {
     pub name: &'static str,
     /// What it can tell.
     pub metrics: Vec<&'static Metric>,
     /// Taken away when it has ended, and with it what it holds.
-    pub ask: Option<Box<dyn Fn() -> Telling + Send + Sync>>,
+    pub ask: Option<Call<Told>>,
 }
 
 impl Source {
@@ -53,7 +51,7 @@ impl Source {
         Self {
             name,
             metrics,
-            ask: Some(Box::new(move || Box::pin(ask()))),
+            ask: Some(Call::new(ask)),
         }
     }
 }

@@ -6,7 +6,7 @@ use p2panda_net::{Network, NetworkStats, TopicId};
 use p2panda_sync::TopicQuery;
 use tracing::debug;
 
-use super::{Source, SourceError, Told, metrics};
+use super::{Source, SourceError, Told, quic};
 use crate::metric::{Column, read};
 
 /// A node, which is held until it has ended.
@@ -48,7 +48,11 @@ where
             return Err(SourceError::Ended("it was let go of".into()));
         };
         let error = match network.stats().await {
-            Ok(stats) => return Ok(read(TABLE, &stats)),
+            Ok(stats) => {
+                let mut told = read(TABLE, &stats);
+                told.extend(quic::readings("node", &quic::of_network(&network)));
+                return Ok(told);
+            }
             Err(error) => error,
         };
         Err(match network.ended() {
@@ -71,7 +75,8 @@ pub(crate) fn source<T>(held: Held<T>) -> Source
 where
     T: TopicQuery + TopicId + 'static,
 {
-    Source::new("network", metrics(TABLE), move || held.clone().told())
+    let metrics = [super::metrics(TABLE), quic::metrics()].concat();
+    Source::new("network", metrics, move || held.clone().told())
 }
 
 type Net = Column<NetworkStats>;
