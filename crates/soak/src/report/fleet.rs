@@ -135,7 +135,7 @@ mod tests {
             other
         });
         assert!(
-            said(&grows).contains("GROWS") && said(&grows).contains("1024 KiB"),
+            said(&grows).contains("GROWS") && said(&grows).contains("1.00 MiB"),
             "{}",
             said(&grows)
         );
