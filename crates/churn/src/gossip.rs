@@ -1,20 +1,25 @@
 //! Peers that speak iroh-gossip alone, for scenarios below p2panda-net.
 
-use anyhow::{Context, Result, bail};
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, bail};
 use futures_util::StreamExt;
 use iroh::endpoint::{Connection, RecvStream, SendStream};
 use iroh::protocol::Router;
-use iroh::{Endpoint, NodeAddr, NodeId};
+use iroh::{Endpoint, NodeAddr, NodeId, SecretKey};
 use iroh_gossip::net::util::write_message;
 use iroh_gossip::net::{Event, GOSSIP_ALPN, Gossip, GossipEvent, GossipReceiver, GossipSender};
-use iroh_gossip::proto::{Command, Config, InEvent, OutEvent, PeerData, State, TopicId};
+use iroh_gossip::proto::{Command, Config, InEvent, Message, OutEvent, PeerData, State, TopicId};
 use p2panda_core::PrivateKey;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::bytes::BytesMut;
 
 use crate::node;
+
+/// The most that a frame holds by default.
+const FRAME_BYTES: usize = 4096;
 
 /// A node with gossip and nothing else.
 pub struct Gossiper {
@@ -154,17 +159,8 @@ impl Link {
         let node = to.node_id;
         let connection = endpoint.connect(to, GOSSIP_ALPN).await?;
         let (mut send, recv) = connection.open_bi().await?;
-        let rng = StdRng::seed_from_u64(0);
-        let own = PeerData::default();
-        let mut state = State::new(endpoint.node_id(), own, Config::default(), rng);
-        let join = InEvent::Command(topic, Command::Join(vec![node]));
-        let mut sent = state.handle(join, Instant::now());
-        let join = sent.find_map(|event| match event {
-            OutEvent::SendMessage(_, message) => Some(message),
-            _ => None,
-        });
-        let join = join.context("nothing is sent to join")?;
-        write_message(&mut send, &mut BytesMut::new(), &join, 4096).await?;
+        let join = join(endpoint.node_id(), node, topic)?;
+        write_message(&mut send, &mut BytesMut::new(), &join, FRAME_BYTES).await?;
         Ok(Self {
             connection,
             _send: send,
@@ -175,4 +171,53 @@ impl Link {
     pub fn is_open(&self) -> bool {
         self.connection.close_reason().is_none()
     }
+}
+
+/// Sends a node a frame that introduces it to itself, on a connection of its own, and leaves it time to read that.
+///
+/// # Errors
+///
+/// When it cannot be reached.
+pub async fn introduce_to_itself(from: &Endpoint, to: NodeAddr, topic: TopicId) -> Result<()> {
+    const A_WHILE: Duration = Duration::from_secs(5);
+    let (stranger, node) = (from.node_id(), to.node_id);
+    // A neighbour tells the others of one that joins. Here the node is who joins, and who is told.
+    let other = SecretKey::from_bytes(&[3; 32]).public();
+    let mut state = state(stranger);
+    let alone = InEvent::Command(topic, Command::Join(Vec::new()));
+    state.handle(alone, Instant::now()).for_each(drop);
+    let joined = |peer| Ok::<_, Error>(InEvent::RecvMessage(peer, join(peer, stranger, topic)?));
+    state.handle(joined(other)?, Instant::now()).for_each(drop);
+    let introduction = state.handle(joined(node)?, Instant::now());
+    let introduction = to_peer(introduction, other).context("nobody is introduced")?;
+
+    let connection = from.connect(to, GOSSIP_ALPN).await?;
+    let (mut send, _recv) = connection.open_bi().await?;
+    write_message(&mut send, &mut BytesMut::new(), &introduction, FRAME_BYTES).await?;
+    let _ = timeout(A_WHILE, connection.closed()).await;
+    connection.close(0_u32.into(), b"");
+    Ok(())
+}
+
+/// What a peer sends first to one that it wants as a neighbour.
+fn join(peer: NodeId, to: NodeId, topic: TopicId) -> Result<Message<NodeId>> {
+    let join = InEvent::Command(topic, Command::Join(vec![to]));
+    to_peer(state(peer).handle(join, Instant::now()), to).context("nothing is sent to join")
+}
+
+/// The first message to this peer.
+fn to_peer(
+    mut events: impl Iterator<Item = OutEvent<NodeId>>,
+    peer: NodeId,
+) -> Option<Message<NodeId>> {
+    events.find_map(|event| match event {
+        OutEvent::SendMessage(to, message) if to == peer => Some(message),
+        _ => None,
+    })
+}
+
+/// The protocol of a peer without a network.
+fn state(peer: NodeId) -> State<NodeId, StdRng> {
+    let rng = StdRng::seed_from_u64(0);
+    State::new(peer, PeerData::default(), Config::default(), rng)
 }

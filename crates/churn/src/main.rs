@@ -17,6 +17,7 @@ mod run;
 mod sampler;
 mod scenario;
 mod scenarios;
+mod served;
 mod session;
 mod visit;
 

@@ -27,7 +27,7 @@ THE PROTOCOL
 
   `list` prints one JSON array, an object a scenario:
     name, about, event     what it is called, does, and what one event is
-    defects                slugs of everything that has to be fixed before it can be flat
+    defects                slugs of everything that has to be fixed before it can be flat, and live
     quick                  a short run: events, samples, warmup_events (samples before that many events are not judged),
                            settle_ms (rest before each sample by the clock of the nodes, so that what is in flight or
                            about to be dropped is not counted), seconds_max (it should take no longer)
@@ -48,6 +48,9 @@ THE PROTOCOL
         kernel knows `cargo soak` then asks it.
     {\"type\":\"done\",\"events\":12000,\"elapsed_ms\":8123}
         last, once, after everything was done. Or instead:
+    {\"type\":\"dead\",\"events\":3,\"elapsed_ms\":412,\"what\":\"one line\"}
+        where what is measured serves nobody any more, since so many events: no fault of the run, which ends in order. After
+        what an honest peer was owed, what shows it, and within how long. Samples up to then count. Or else:
     {\"type\":\"error\",\"message\":\"one line\"}
 
   `run SCENARIO .. --profile DIR` writes who holds the heap as well, in jemalloc's own format: DIR/start.heap at the first
@@ -74,7 +77,7 @@ THE PROTOCOL
   gossip-flood; --rate bounds the messages a second. Last it prints
     {\"type\":\"visited\",\"deed\":\"peer-churn\",\"events\":90,\"failures\":0,\"elapsed_ms\":60012}
 
-  Exit codes: 0 done, 1 failed (an error line says why), 2 bad use (stderr says what was given and what there is).
+  Exit codes: 0 done or dead, 1 failed (an error line says why), 2 bad use (stderr says what was given and what there is).
   A run ends by itself at the latest after four times seconds_max (more with more --events), and when stdout closes.
 
 EXAMPLES
@@ -111,6 +114,12 @@ pub enum Line {
     },
     /// Last, after a whole run.
     Done { events: u64, elapsed_ms: u64 },
+    /// Last, after a run in which what is measured has died.
+    Dead {
+        events: u64,
+        elapsed_ms: u64,
+        what: String,
+    },
     /// Last, after a run that failed.
     Error { message: String },
 }
@@ -228,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_is_done_or_error() {
+    fn the_last_line_is_done_or_dead_or_error() {
         let done = Line::Done {
             events: 12000,
             elapsed_ms: 8123,
@@ -236,6 +245,15 @@ mod tests {
         assert_eq!(
             json(&done),
             r#"{"type":"done","events":12000,"elapsed_ms":8123}"#
+        );
+        let dead = Line::Dead {
+            events: 3,
+            elapsed_ms: 412,
+            what: "nobody answers".into(),
+        };
+        assert_eq!(
+            json(&dead),
+            r#"{"type":"dead","events":3,"elapsed_ms":412,"what":"nobody answers"}"#
         );
         let error = Line::Error {
             message: "no\nluck".into(),

@@ -1,5 +1,6 @@
 //! Drives one scenario: what was asked for, when the next sample is due, and when enough is enough.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -120,11 +121,25 @@ impl Plan {
     }
 }
 
-/// Runs the plan and writes its lines, from the first to `done`; and heap profiles to the folder `profile`, if there is one.
+/// What a scenario ends with where the thing that it measures serves nobody any more: a finding and not a failure.
+#[derive(Debug)]
+#[allow(dead_code, reason = "not every workload that shares this module kills")]
+pub struct Dead(pub String);
+
+impl fmt::Display for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Dead {}
+
+/// Runs the plan and writes its lines, from the first to `done` or `dead`; and heap profiles to the folder `profile`, if there is
+/// one.
 ///
 /// # Errors
 ///
-/// What the scenario failed with; writing that line is left to the caller. At its deadline it writes the error line itself
+/// What else the scenario failed with; writing that line is left to the caller. At its deadline it writes the error line itself
 /// and ends the process.
 pub fn execute(plan: Plan, profile: Option<PathBuf>) -> Result<()> {
     // Here and not in the runtime: a runtime that hangs must not take its own watchdog with it.
@@ -142,8 +157,10 @@ pub fn execute(plan: Plan, profile: Option<PathBuf>) -> Result<()> {
         .build()?;
     let result = runtime.block_on(async {
         let mut run = Run::start(plan, profile)?;
-        (plan.scenario.run)(&mut run).await?;
-        run.finish()
+        match (plan.scenario.run)(&mut run).await {
+            Ok(()) => run.finish(),
+            Err(error) => run.bury(error),
+        }
     });
     // Does not wait for what a node may have left on another thread: that is a finding, not a reason to hang.
     runtime.shutdown_background();
@@ -287,6 +304,17 @@ impl Run {
         protocol::write(&Line::Done {
             events: self.events_begun,
             elapsed_ms: self.elapsed_ms(),
+        })?;
+        Ok(())
+    }
+
+    /// Writes that what was measured has died, where that is the error.
+    fn bury(self, error: anyhow::Error) -> Result<()> {
+        let dead: Dead = error.downcast()?;
+        protocol::write(&Line::Dead {
+            events: self.events_begun,
+            elapsed_ms: self.elapsed_ms(),
+            what: dead.to_string(),
         })?;
         Ok(())
     }

@@ -16,7 +16,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// What happened when one event is over.
     pub event: &'static str,
-    /// Slugs of all defects that make it grow: it can be flat only when none is left. None for a control.
+    /// Slugs of all defects that make it grow, or that end what it measures: it can be flat, and live, only when none is left.
+    /// None for a control.
     pub defects: &'static [&'static str],
     /// A run of a few seconds in which the growth shows.
     pub quick: Quick,

@@ -66,17 +66,26 @@ impl Hub {
         })
     }
 
-    /// A session on a connection of its own, in which each side learns of the other's one operation.
+    /// See [`sync`].
     ///
     /// # Errors
     ///
     /// When the node cannot be reached, or ends the session early.
     pub async fn sync(&self, from: &Endpoint, key: &PrivateKey) -> Result<()> {
-        let connection = from.connect(self.address.clone(), ALPN).await?;
-        let session = initiate(&connection, self.topic, one_log(key).await?).await;
-        connection.close(0_u32.into(), b"");
-        session
+        sync(from, &self.address, self.topic, key).await
     }
+}
+
+/// A session about a topic with a node, on a connection of its own, in which each side learns of the other's one operation.
+///
+/// # Errors
+///
+/// When the node cannot be reached, or ends the session early.
+pub async fn sync(from: &Endpoint, to: &NodeAddr, topic: Topic, key: &PrivateKey) -> Result<()> {
+    let connection = from.connect(to.clone(), ALPN).await?;
+    let session = initiate(&connection, topic, one_log(key).await?).await;
+    connection.close(0_u32.into(), b"");
+    session
 }
 
 /// The initiator's part of a session, with the same ending as p2panda-net's own.
@@ -99,7 +108,11 @@ async fn initiate(connection: &Connection, topic: Topic, protocol: OneLog) -> Re
 }
 
 /// A sync protocol over a log with one operation by this key.
-async fn one_log(key: &PrivateKey) -> Result<OneLog> {
+///
+/// # Errors
+///
+/// When the log cannot be kept.
+pub async fn one_log(key: &PrivateKey) -> Result<OneLog> {
     let mut log = Log::new(key.clone());
     log.append(key.public_key().as_bytes()).await?;
     Ok(log.protocol())

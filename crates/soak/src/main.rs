@@ -60,11 +60,11 @@ What it leaves: target/soak/<time>-seed<N>/ with report.html (everything, in one
 pull request), summary.json, samples.jsonl (a line a sample), growth-<scenario>.svg and what each child
 wrote to standard error.
 
-Exit codes: 0 every scenario whose defects the changes claim fixed is flat; 1 one of them grows;
+Exit codes: 0 every scenario whose defects the changes claim fixed is flat; 1 one of them grows, or dies;
 2 cannot tell (also a control that did not hold, bad use, a failed build, a failed scenario); 130
 interrupted. Ctrl-C keeps what was measured. If soak itself is killed, its child ends at the next line it writes.";
 
-/// Runs real nodes on the untouched and on the patched crates, side by side, and says which of them grow.
+/// Runs real nodes on the untouched and on the patched crates, side by side, and says which of them grow or die.
 #[derive(Debug, Parser)]
 #[command(name = "cargo soak", bin_name = "cargo soak", after_help = AFTER_HELP)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -402,8 +402,11 @@ impl Bench<'_> {
                     job = job.extended();
                 }
                 (Ended::Whole(trend), _) => return Ok(Ok((trend, said))),
+                (_, Ending::Dead(death)) => return Ok(Err(death.to_string())),
                 (_, Ending::Failed(failure)) => return Ok(Err(failure.to_string())),
-                (Ended::Failed | Ended::Stopped, _) => return Err(Error::Interrupted),
+                (Ended::Dead | Ended::Failed | Ended::Stopped, _) => {
+                    return Err(Error::Interrupted);
+                }
             }
         }
     }

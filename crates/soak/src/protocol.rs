@@ -189,8 +189,27 @@ pub enum State {
     Running,
     /// It said that it is done.
     Done,
+    /// It said that what it measures has died.
+    Dead(Death),
     /// It said that it failed, and why.
     Failed(String),
+}
+
+/// What was measured serves nobody any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Death {
+    /// After how many events.
+    pub events: u64,
+    /// What shows it, in one line.
+    pub what: String,
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, what } = self;
+        let plural = if *events == 1 { "" } else { "s" };
+        write!(f, "dead after {events} event{plural}: {what}")
+    }
 }
 
 #[derive(Deserialize)]
@@ -199,6 +218,7 @@ enum Line {
     Hello(Hello),
     Sample(Sample),
     Done { events: u64 },
+    Dead(Death),
     Error { message: String },
 }
 
@@ -237,15 +257,20 @@ impl Transcript {
                 self.state = State::Done;
                 Ok(None)
             }
+            (Line::Dead(death), State::Running) => {
+                self.check_reached(death.events, "death")?;
+                self.state = State::Dead(death);
+                Ok(None)
+            }
             (Line::Error { message }, State::Silent | State::Running) => {
                 self.state = State::Failed(message);
                 Ok(None)
             }
             (_, State::Silent) => Err(self.nonsense("a `hello` line first", excerpt_of(bytes))),
             (_, State::Running) => {
-                Err(self.nonsense("`sample`, `done` or `error`", excerpt_of(bytes)))
+                Err(self.nonsense("`sample`, `done`, `dead` or `error`", excerpt_of(bytes)))
             }
-            (_, State::Done | State::Failed(_)) => {
+            (_, State::Done | State::Dead(_) | State::Failed(_)) => {
                 Err(self.nonsense("nothing after the last line", excerpt_of(bytes)))
             }
         }
@@ -289,18 +314,25 @@ impl Transcript {
     }
 
     fn take(&mut self, sample: Sample) -> Result<&mut Sample, Nonsense> {
-        let least = self.samples.last().map_or(0, |last| last.events);
-        let most = self.expected.events;
-        if !(least..=most).contains(&sample.events) {
-            return Err(self.nonsense(
-                format!("a sample at {least} to {most} events"),
-                format!("one at {}", sample.events),
-            ));
-        }
+        self.check_reached(sample.events, "sample")?;
         if self.samples.len() == SAMPLES_MAX {
             return Err(self.nonsense(format!("at most {SAMPLES_MAX} samples"), "one more".into()));
         }
         Ok(self.samples.push_mut(sample))
+    }
+
+    /// That a run which was there last can have come to this many events now.
+    fn check_reached(&self, events: u64, what: &str) -> Result<(), Nonsense> {
+        let least = self.samples.last().map_or(0, |last| last.events);
+        let most = self.expected.events;
+        if (least..=most).contains(&events) {
+            Ok(())
+        } else {
+            Err(self.nonsense(
+                format!("a {what} at {least} to {most} events"),
+                format!("one at {events}"),
+            ))
+        }
     }
 
     fn require<T: PartialEq + fmt::Display>(
@@ -407,9 +439,32 @@ mod tests {
     #[test]
     fn lines_in_the_wrong_place_are_refused() {
         assert!(refused(&[SAMPLE]).contains("expected a `hello` line first"));
-        assert!(refused(&[HELLO, HELLO]).contains("expected `sample`, `done` or `error`"));
+        assert!(refused(&[HELLO, HELLO]).contains("expected `sample`, `done`, `dead` or `error`"));
         let done = r#"{"type":"done","events":100}"#;
         assert!(refused(&[HELLO, done, SAMPLE]).contains("expected nothing after the last line"));
+    }
+
+    #[test]
+    fn a_death_ends_a_run_and_stands_behind_its_samples() {
+        let mut transcript = transcript();
+        transcript.line(HELLO.as_bytes()).unwrap();
+        transcript.line(SAMPLE.as_bytes()).unwrap();
+        let dead = br#"{"type":"dead","events":51,"elapsed_ms":9,"what":"nobody answers"}"#;
+        transcript.line(dead).unwrap();
+        let State::Dead(death) = transcript.state() else {
+            panic!("{:?}", transcript.state());
+        };
+        assert_eq!(death.to_string(), "dead after 51 events: nobody answers");
+
+        let early = r#"{"type":"dead","events":49,"what":"nobody answers"}"#;
+        let said = refused(&[HELLO, SAMPLE, early]);
+        assert!(
+            said.contains("expected a death at 50 to 100 events, found one at 49"),
+            "{said}"
+        );
+        let dead = std::str::from_utf8(dead).unwrap();
+        assert!(refused(&[dead]).contains("expected a `hello` line first"));
+        assert!(refused(&[HELLO, dead, SAMPLE]).contains("expected nothing after the last line"));
     }
 
     #[test]

@@ -237,6 +237,7 @@ impl Bench<'_> {
         Record::tidy(&log);
         let trouble = match &ran.ending {
             Ending::Failed(failure) => Some(failure.to_string()),
+            Ending::Dead(death) => Some(death.to_string()),
             Ending::Done | Ending::Interrupted => None,
         };
         progress.end(job, side, trouble.as_deref());
@@ -262,7 +263,7 @@ impl Measured {
             None => Control::Stopped,
             Some(ran) => match ran.ending {
                 Ending::Done => judge(ran),
-                Ending::Failed(_) => Control::Failed,
+                Ending::Dead(_) | Ending::Failed(_) => Control::Failed,
                 Ending::Interrupted => Control::Stopped,
             },
         }
@@ -292,7 +293,7 @@ impl SideRun {
     /// The figures after the warm-up. None of a run that failed: what a failing process held is no measure of the scenario.
     pub fn settled(&self) -> BTreeMap<String, Series> {
         match (&self.ending, &self.hello) {
-            (Ending::Done | Ending::Interrupted, Some(hello)) => {
+            (Ending::Done | Ending::Dead(_) | Ending::Interrupted, Some(hello)) => {
                 figures::settled(&self.samples, hello.warmup_events)
             }
             (Ending::Failed(_), _) | (_, None) => BTreeMap::new(),
@@ -312,6 +313,7 @@ impl SideRun {
                 let heap = trend(heap.as_ref(), budgets.heap_bytes_per_event);
                 Ended::Whole(overall(heap, trends))
             }
+            Ending::Dead(_) => Ended::Dead,
             Ending::Failed(_) => Ended::Failed,
             Ending::Interrupted => Ended::Stopped,
         }

@@ -43,6 +43,8 @@ pub fn overall(heap: Trend, others: impl IntoIterator<Item = Trend>) -> Trend {
 pub enum Ended {
     /// It ran to its end, and grew like this.
     Whole(Trend),
+    /// It told that what it measures serves nobody any more.
+    Dead,
     /// It crashed, hung or wrote nonsense.
     Failed,
     /// The user stopped it, or it was not reached.
@@ -55,9 +57,13 @@ pub enum Ended {
 pub enum Verdict {
     /// Said to be fixed; the untouched side grows and the patched side is flat.
     Fixed,
+    /// Said to be fixed; the untouched side dies and the patched side lives and is flat.
+    Lives,
     /// Said to be fixed, and the patched side grows.
     Grows,
-    /// Said to be fixed, and the patched side is flat; but the untouched side does not grow either, so that this run
+    /// Said to be fixed, and the patched side dies.
+    Dies,
+    /// Said to be fixed, and the patched side is flat; but the untouched side neither grows nor dies, so that this run
     /// does not show the fix.
     NotShown,
     /// Said to be fixed, and the patched side's interval does not decide.
@@ -73,13 +79,15 @@ pub enum Verdict {
 /// Which sides, upstream first, keep a scenario from being told, so that more events on them may help. None where the
 /// verdict stands whatever they show.
 pub fn untold(upstream: Ended, patched: Ended) -> [bool; 2] {
-    let (Ended::Whole(upstream), Ended::Whole(patched)) = (upstream, patched) else {
-        return [false, false];
-    };
-    [
-        upstream == Trend::CannotTell && patched != Trend::Grows,
-        patched == Trend::CannotTell,
-    ]
+    let doubtful = Ended::Whole(Trend::CannotTell);
+    match (upstream, patched) {
+        (Ended::Whole(_), Ended::Whole(trend)) => [
+            upstream == doubtful && trend != Trend::Grows,
+            patched == doubtful,
+        ],
+        (Ended::Dead, Ended::Whole(_)) => [false, patched == doubtful],
+        _ => [false, false],
+    }
 }
 
 /// Judges one scenario. `claimed`: the changes say that every defect behind it is fixed.
@@ -87,9 +95,11 @@ pub fn judge(claimed: bool, upstream: Ended, patched: Ended) -> Verdict {
     match (upstream, patched) {
         (Ended::Failed, _) | (_, Ended::Failed) => Verdict::Failed,
         (Ended::Stopped, _) | (_, Ended::Stopped) => Verdict::Stopped,
-        (Ended::Whole(_), Ended::Whole(_)) if !claimed => Verdict::Open,
-        (Ended::Whole(_), Ended::Whole(Trend::Grows)) => Verdict::Grows,
-        (Ended::Whole(_), Ended::Whole(Trend::CannotTell)) => Verdict::CannotTell,
+        _ if !claimed => Verdict::Open,
+        (_, Ended::Dead) => Verdict::Dies,
+        (_, Ended::Whole(Trend::Grows)) => Verdict::Grows,
+        (_, Ended::Whole(Trend::CannotTell)) => Verdict::CannotTell,
+        (Ended::Dead, Ended::Whole(Trend::Flat)) => Verdict::Lives,
         (Ended::Whole(Trend::Grows), Ended::Whole(Trend::Flat)) => Verdict::Fixed,
         (Ended::Whole(_), Ended::Whole(Trend::Flat)) => Verdict::NotShown,
     }
@@ -101,7 +111,7 @@ pub fn is_claimed(defects: &[String], fixed: &BTreeSet<String>) -> bool {
 }
 
 /// The exit code of a run with these verdicts: 2 where a control did not hold, whatever was found; else 1 where a scenario
-/// that is claimed fixed grows, else 130 where the user stopped the run, else 2 where something could not be told, else 0.
+/// that is claimed fixed grows or dies, else 130 where the user stopped the run, else 2 where something could not be told, else 0.
 pub fn exit_code(verdicts: &[Verdict], controls: Control, interrupted: bool) -> u8 {
     let untold = [
         Verdict::NotShown,
@@ -111,7 +121,7 @@ pub fn exit_code(verdicts: &[Verdict], controls: Control, interrupted: bool) -> 
     ];
     if matches!(controls, Control::Failed | Control::CannotTell) {
         2
-    } else if verdicts.contains(&Verdict::Grows) {
+    } else if verdicts.contains(&Verdict::Grows) || verdicts.contains(&Verdict::Dies) {
         1
     } else if interrupted {
         130
@@ -125,7 +135,7 @@ pub fn exit_code(verdicts: &[Verdict], controls: Control, interrupted: bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Ended::{Failed, Stopped, Whole};
+    use Ended::{Dead, Failed, Stopped, Whole};
     use Trend::{CannotTell, Flat, Grows};
 
     fn between(lower: f64, upper: f64) -> Growth {
@@ -174,12 +184,33 @@ mod tests {
     }
 
     #[test]
+    fn a_fix_is_shown_where_the_untouched_side_dies_and_the_patched_one_lives_and_is_flat() {
+        assert_eq!(judge(true, Dead, Whole(Flat)), Verdict::Lives);
+        assert_eq!(judge(true, Dead, Whole(Grows)), Verdict::Grows);
+        assert_eq!(judge(true, Dead, Whole(CannotTell)), Verdict::CannotTell);
+        assert_eq!(judge(true, Dead, Failed), Verdict::Failed);
+        assert_eq!(judge(true, Dead, Stopped), Verdict::Stopped);
+        assert_eq!(exit_code(&[Verdict::Lives], Control::Held, false), 0);
+    }
+
+    #[test]
+    fn a_patched_side_that_dies_decides_whatever_the_untouched_side_does() {
+        for upstream in [Dead, Whole(Flat), Whole(Grows), Whole(CannotTell)] {
+            assert_eq!(judge(true, upstream, Dead), Verdict::Dies);
+            assert_eq!(judge(false, upstream, Dead), Verdict::Open);
+        }
+        assert_eq!(exit_code(&[Verdict::Dies], Control::Held, false), 1);
+    }
+
+    #[test]
     fn only_the_sides_that_keep_a_scenario_from_being_told_are_untold() {
         assert_eq!(untold(Whole(Grows), Whole(CannotTell)), [false, true]);
         assert_eq!(untold(Whole(CannotTell), Whole(CannotTell)), [true, true]);
         assert_eq!(untold(Whole(CannotTell), Whole(Flat)), [true, false]);
         assert_eq!(untold(Whole(CannotTell), Whole(Grows)), [false, false]);
         assert_eq!(untold(Whole(Grows), Whole(Flat)), [false, false]);
+        assert_eq!(untold(Dead, Whole(CannotTell)), [false, true]);
+        assert_eq!(untold(Whole(CannotTell), Dead), [false, false]);
         assert_eq!(untold(Failed, Whole(CannotTell)), [false, false]);
         assert_eq!(untold(Whole(CannotTell), Stopped), [false, false]);
     }

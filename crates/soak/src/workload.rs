@@ -18,7 +18,7 @@ use crate::plan::{Job, Limits};
 use crate::process::Group;
 use crate::profile::ENVIRONMENT;
 use crate::protocol::{
-    Expected, Hello, Nonsense, Sample, Scenario, Side, State, Transcript, parse_list,
+    Death, Expected, Hello, Nonsense, Sample, Scenario, Side, State, Transcript, parse_list,
 };
 use crate::{Error, Result};
 
@@ -67,6 +67,8 @@ pub struct SideRun {
 pub enum Ending {
     /// With its `done` line and exit code 0.
     Done,
+    /// With its `dead` line and exit code 0.
+    Dead(Death),
     /// By its own fault.
     Failed(Failure),
     /// The user stopped it.
@@ -228,9 +230,10 @@ fn ending(followed: Followed, transcript: &Transcript, log: &Path) -> Ending {
         Followed::Nonsense(nonsense) => Failure::Nonsense(nonsense),
         Followed::Ended(status) => match transcript.state() {
             State::Done if status.success() => return Ending::Done,
+            State::Dead(death) if status.success() => return Ending::Dead(death.clone()),
             State::Failed(message) => Failure::Said(message.clone()),
             State::Silent | State::Running if status.success() => Failure::EndedEarly { line },
-            State::Silent | State::Running | State::Done => Failure::Crashed {
+            State::Silent | State::Running | State::Done | State::Dead(_) => Failure::Crashed {
                 how: how_ended(status),
                 line,
                 stderr: last_lines(log),

@@ -2,11 +2,13 @@
 
 mod blob_downloads;
 pub mod canary;
+mod careless_callers;
 mod dead_peers;
 mod driver_lost;
 pub mod forged_announcements;
 mod gossip_locks;
 mod gossip_messages;
+mod hostile_peers;
 mod idle_node;
 mod incoming_dropped;
 mod incoming_unaccepted;
@@ -57,4 +59,13 @@ pub const SCENARIOS: &[Scenario] = &[
     stranger_connects::SCENARIO,
     large_messages::SCENARIO,
     silent_connections::SCENARIO,
+    careless_callers::DROPPED_EVENTS,
+    careless_callers::DROPPED_RECEIVER,
+    careless_callers::UNREAD_SUBSCRIPTION,
+    careless_callers::MANY_SUBSCRIPTIONS,
+    hostile_peers::UNKNOWN_TOPIC,
+    hostile_peers::PANICKING_HANDLER,
+    hostile_peers::SHORT_FRAME,
+    hostile_peers::OWN_ID,
+    hostile_peers::SILENT_NEIGHBOUR,
 ];

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::summary::{Build, ScenarioSummary, SideSummary, Summary};
+use super::summary::{Build, ScenarioSummary, Summary};
 use super::{attach, markdown, notes, table, units};
 use crate::host::Host;
 use crate::protocol::Side;
@@ -79,8 +79,8 @@ fn rows(summary: &Summary) -> Markup {
             tbody { @for row in &summary.scenarios { tr {
                 td { a href={ "#" (row.name) } { (row.name) } }
                 td class="figure" { (units::count(row.events)) }
-                td class="figure" { (growth(row.of(Side::Upstream))) }
-                td class="figure" { (growth(row.of(Side::Patched))) }
+                td class="figure" { (growth(row, Side::Upstream)) }
+                td class="figure" { (growth(row, Side::Patched)) }
                 td class="figure" { (markdown::difference(row)) }
                 td { (row.patched.as_ref().and_then(|side| side.shape).map_or("", attach::shape)) }
                 td class=(class(row.verdict)) { (table::word(row)) }
@@ -109,9 +109,10 @@ fn defects(summary: &Summary) -> Markup {
     }
 }
 
-fn growth(side: Option<&SideSummary>) -> Markup {
+fn growth(row: &ScenarioSummary, side: Side) -> Markup {
     html! {
-        @match side.and_then(|side| side.heap_growth) {
+        @if let Some(life) = row.life(side) { (life) br; }
+        @match row.of(side).and_then(|side| side.heap_growth) {
             Some(growth) => {
                 (units::bytes(growth.per_event)) br;
                 span class="dim" { (units::bytes(growth.lower)) " to " (units::bytes(growth.upper)) }
@@ -126,6 +127,9 @@ fn scenario(row: &ScenarioSummary, plot: &str) -> Markup {
         section id=(row.name) {
             h2 { (row.name) ": " span class=(class(row.verdict)) { (table::word(row)) } }
             figure { (PreEscaped(plot)) }
+            @for side in [Side::Upstream, Side::Patched] {
+                @if let Some(death) = row.of(side).and_then(|side| side.death.as_ref()) { p { (side) " is " (death) } }
+            }
             p class="dim" {
                 "An event: " (row.event) ". Budget: " (units::bytes(row.budget_bytes_per_event)) " of live heap, "
                 (units::figure(row.budget_counts_per_event)) " descriptors, sockets, threads or tasks each."
@@ -203,8 +207,8 @@ fn build(build: &Build) -> String {
 
 fn class(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Fixed => "fixed",
-        Verdict::Grows => "grows",
+        Verdict::Fixed | Verdict::Lives => "fixed",
+        Verdict::Grows | Verdict::Dies => "grows",
         Verdict::Failed => "failed",
         Verdict::NotShown | Verdict::CannotTell | Verdict::Stopped => "untold",
         Verdict::Open => "open",

@@ -1,6 +1,6 @@
 //! The run as a comment on a pull request: `summary.md`.
 
-use super::summary::{ScenarioSummary, SideSummary, Summary};
+use super::summary::{ScenarioSummary, Summary};
 use super::{notes, table, units};
 use crate::figures::{HEAP, is_bytes};
 use crate::protocol::Side;
@@ -18,8 +18,8 @@ pub fn markdown(summary: &Summary) -> String {
             "| {} | {} | {} | {} | {} | {} |\n",
             row.name,
             units::count(row.events),
-            growth(row.of(Side::Upstream)),
-            growth(row.of(Side::Patched)),
+            growth(row, Side::Upstream),
+            growth(row, Side::Patched),
             difference(row),
             table::word(row)
         ));
@@ -36,10 +36,14 @@ pub fn markdown(summary: &Summary) -> String {
     text + &format!("\nReplay: `{}`\n", summary.replay)
 }
 
-/// "1.2 KiB (1.1 KiB to 1.3 KiB)", or a dash where there is no growth.
-fn growth(side: Option<&SideSummary>) -> String {
-    let growth = side.and_then(|side| side.heap_growth);
-    figure(HEAP, growth.as_ref())
+/// "1.2 KiB (1.1 KiB to 1.3 KiB)", or a dash where there is no growth; before it what became of a side, where one died.
+fn growth(row: &ScenarioSummary, side: Side) -> String {
+    let growth = row.of(side).and_then(|side| side.heap_growth);
+    let growth = figure(HEAP, growth.as_ref());
+    match row.life(side) {
+        Some(life) => format!("{life}; {growth}"),
+        None => growth,
+    }
 }
 
 /// By how much more upstream's live heap grows than the patched side's.

@@ -125,10 +125,15 @@ pub fn result(summary: &Summary) -> &'static str {
         return "cannot tell: a control did not hold, so the table above is not to be trusted";
     }
     let alone = summary.scenarios.is_empty();
+    let dies = summary
+        .scenarios
+        .iter()
+        .any(|row| row.verdict == Verdict::Dies);
     match summary.exit_code {
         0 if alone => "the controls are as they must be: the instrument can be trusted here",
         0 if claimed => "every scenario whose defects the changes claim fixed is flat",
         0 => "no scenario here is claimed fixed, so there was nothing to judge",
+        1 if dies => "a scenario whose defects the changes claim fixed dies",
         1 => "a scenario whose defects the changes claim fixed grows",
         130 => "interrupted",
         _ => "cannot tell",
@@ -138,14 +143,19 @@ pub fn result(summary: &Summary) -> &'static str {
 fn of_scenario(row: &ScenarioSummary) -> Vec<String> {
     let name = &row.name;
     match row.verdict {
-        Verdict::Fixed | Verdict::Stopped => vec![],
+        Verdict::Fixed | Verdict::Lives | Verdict::Stopped => vec![],
+        Verdict::Dies => vec![format!(
+            "{name} is {} on the patched side, though {} fixed",
+            dead(row).unwrap_or_default(),
+            are(&row.defects, "said to be")
+        )],
         Verdict::Grows => vec![format!(
             "{name} grows on the patched side by {}, though {} fixed",
             growing(row),
             are(&row.defects, "said to be")
         )],
         Verdict::NotShown => vec![format!(
-            "{name} does not clearly grow on the untouched side either ({}): this run does not show that {} fixed",
+            "{name} neither dies nor clearly grows on the untouched side ({}): this run does not show that {} fixed",
             interval(row.upstream.as_ref(), row),
             are(&row.defects, "")
         )],
@@ -190,6 +200,7 @@ fn open(row: &ScenarioSummary) -> String {
     let trends = [&row.upstream, &row.patched]
         .map(|side| side.as_ref().map_or(Trend::CannotTell, |side| side.trend));
     let how = match trends {
+        _ if dead(row).is_some() => "dies on the patched side",
         [Trend::Grows, Trend::Grows] => "grows on both sides",
         [_, Trend::Grows] => "grows on the patched side only",
         [Trend::Grows, Trend::Flat] => {
@@ -210,6 +221,12 @@ fn open(row: &ScenarioSummary) -> String {
         row.name,
         are(&row.open, "")
     )
+}
+
+/// How the patched side died.
+fn dead(row: &ScenarioSummary) -> Option<String> {
+    let death = row.patched.as_ref()?.death.as_ref();
+    death.map(ToString::to_string)
 }
 
 /// "6.0 B to 12 B an event, over 30 samples; the budget is 8.0 B".

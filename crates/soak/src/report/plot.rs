@@ -143,6 +143,7 @@ fn labels(
 fn growth(side: Option<&SideSummary>) -> String {
     match side.map(|side| (side.ending, side.heap_growth)) {
         Some((EndingWord::Failed, _)) => "failed here".into(),
+        Some((EndingWord::Dead, _)) => "died here".into(),
         Some((_, Some(growth))) => format!("{} per event", units::bytes(growth.per_event)),
         Some((_, None)) | None => "growth not known".into(),
     }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::spark;
+use super::{spark, units};
 use crate::baseline::{Baseline, Compared};
 use crate::claim::Claim;
 use crate::controls::{self, Canary, Control};
 use crate::figures::{HEAP, Series};
 use crate::host::Host;
 use crate::plan::Job;
-use crate::protocol::{Sample, Side};
+use crate::protocol::{Death, Sample, Side};
 use crate::run::{self, Controls, Measured, Run};
 use crate::stats::{Growth, Shape, Slope, growth, shape, slope};
 use crate::verdict::{Ended, Trend, Verdict, exit_code, is_claimed, judge, overall, trend};
@@ -166,6 +166,8 @@ pub struct SideSummary {
     pub ending: EndingWord,
     /// What went wrong, in one line.
     pub failure: Option<String>,
+    /// Since when, and how one saw it, where what it measured has died.
+    pub death: Option<Death>,
     pub seconds: f64,
     pub samples: usize,
     /// Samples before this many events are not part of the growth.
@@ -196,6 +198,7 @@ pub struct Look {
 #[serde(rename_all = "kebab-case")]
 pub enum EndingWord {
     Done,
+    Dead,
     Failed,
     Interrupted,
 }
@@ -274,13 +277,15 @@ impl DefectSummary {
         let rows: Vec<_> = scenarios.iter().filter(behind).collect();
         // From the one that says most against the fix to the one that says most for it.
         let rank = |verdict: &Verdict| match verdict {
-            Verdict::Grows => 0,
-            Verdict::Failed => 1,
-            Verdict::CannotTell => 2,
-            Verdict::NotShown => 3,
-            Verdict::Stopped => 4,
-            Verdict::Open => 5,
-            Verdict::Fixed => 6,
+            Verdict::Dies => 0,
+            Verdict::Grows => 1,
+            Verdict::Failed => 2,
+            Verdict::CannotTell => 3,
+            Verdict::NotShown => 4,
+            Verdict::Stopped => 5,
+            Verdict::Open => 6,
+            Verdict::Lives => 7,
+            Verdict::Fixed => 8,
         };
         Self {
             scenarios: rows.iter().map(|row| row.name.clone()).collect(),
@@ -342,10 +347,11 @@ impl PairSummary {
     }
 }
 
-/// What went wrong in a run, in one line.
+/// What went wrong in a run of a control, in one line.
 fn failure(ran: &SideRun) -> Option<String> {
     match &ran.ending {
         Ending::Failed(failure) => Some(failure.to_string()),
+        Ending::Dead(death) => Some(death.to_string()),
         Ending::Done | Ending::Interrupted => None,
     }
 }
@@ -414,6 +420,19 @@ impl ScenarioSummary {
             Side::Patched => self.patched.as_ref(),
         }
     }
+
+    /// Whether a side has died, or has outlived the other: in a word or two, where either did.
+    pub fn life(&self, side: Side) -> Option<String> {
+        let [own, other] = match side {
+            Side::Upstream => [&self.upstream, &self.patched],
+            Side::Patched => [&self.patched, &self.upstream],
+        };
+        match &own.as_ref()?.death {
+            Some(death) => Some(format!("dead after {}", units::count(death.events))),
+            None if own.as_ref()?.ending != EndingWord::Done => None,
+            None => other.as_ref()?.death.as_ref().map(|_| "alive".into()),
+        }
+    }
 }
 
 impl SideSummary {
@@ -423,10 +442,11 @@ impl SideSummary {
         courses: &BTreeMap<&str, &Course>,
         spark: String,
     ) -> Self {
-        let ending = match &ran.ending {
-            Ending::Done => EndingWord::Done,
-            Ending::Failed(_) => EndingWord::Failed,
-            Ending::Interrupted => EndingWord::Interrupted,
+        let (ending, failure, death) = match &ran.ending {
+            Ending::Done => (EndingWord::Done, None, None),
+            Ending::Dead(death) => (EndingWord::Dead, None, Some(death.clone())),
+            Ending::Failed(failure) => (EndingWord::Failed, Some(failure.to_string()), None),
+            Ending::Interrupted => (EndingWord::Interrupted, None, None),
         };
         let heap = courses.get(HEAP);
         let trend_of = |course: &&Course| course.trend.unwrap_or(Trend::CannotTell);
@@ -434,7 +454,8 @@ impl SideSummary {
             events: ran.events,
             inconclusive: earlier(looks),
             ending,
-            failure: failure(ran),
+            failure,
+            death,
             seconds: ran.elapsed.as_secs_f64(),
             samples: ran.samples.len(),
             warmup_events: ran.hello.as_ref().map(|hello| hello.warmup_events),
@@ -519,7 +540,7 @@ fn earlier(looks: &[SideRun]) -> Vec<Look> {
 fn judged_heap(ran: &SideRun) -> Vec<(u64, f64)> {
     match ran.ending {
         Ending::Failed(_) => Vec::new(),
-        Ending::Done | Ending::Interrupted => heap(&ran.samples),
+        Ending::Done | Ending::Dead(_) | Ending::Interrupted => heap(&ran.samples),
     }
 }
 

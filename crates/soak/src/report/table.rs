@@ -6,6 +6,7 @@ use comfy_table::{
 
 use super::summary::{DefectSummary, ScenarioSummary, SideSummary, Summary};
 use super::{spark, units};
+use crate::protocol::Side;
 use crate::verdict::{Trend, Verdict};
 
 const TITLE: &str = "Live heap: growth per event after the warm-up, and its course over the events";
@@ -29,9 +30,9 @@ pub fn table(summary: &Summary, coloured: bool) -> String {
         vec![
             Cell::new(&row.name),
             right(units::count(row.events)),
-            growth(row.upstream.as_ref()),
+            growth(row, Side::Upstream),
             line(row.upstream.as_ref()),
-            growth(row.patched.as_ref()),
+            growth(row, Side::Patched),
             line(row.patched.as_ref()),
             verdict(row),
         ]
@@ -68,7 +69,9 @@ pub fn of_defect(row: &DefectSummary) -> &'static str {
         None if row.tests == 0 => "shown by nothing here",
         None => "tests alone",
         Some(Verdict::Fixed) => "fixed: flat",
+        Some(Verdict::Lives) => "fixed: lives",
         Some(Verdict::Grows) => "GROWS",
+        Some(Verdict::Dies) => "DIES",
         Some(Verdict::NotShown) => "flat, not shown",
         Some(Verdict::CannotTell) => "cannot tell",
         Some(Verdict::Open) => "another one is open",
@@ -93,11 +96,15 @@ pub(super) fn plain(header: Vec<Cell>, rows: impl Iterator<Item = Vec<Cell>>) ->
 
 /// The verdict in a word or two.
 pub fn word(row: &ScenarioSummary) -> &'static str {
-    match (row.verdict, row.patched.as_ref().map(|side| side.trend)) {
+    let patched = row.patched.as_ref();
+    match (row.verdict, patched.map(|side| side.trend)) {
         (Verdict::Fixed, _) => "fixed: flat",
+        (Verdict::Lives, _) => "fixed: lives",
         (Verdict::Grows, _) => "GROWS",
+        (Verdict::Dies, _) => "DIES",
         (Verdict::NotShown, _) => "not shown",
         (Verdict::CannotTell, _) => "cannot tell",
+        (Verdict::Open, _) if patched.is_some_and(|side| side.death.is_some()) => "open: dies",
         (Verdict::Open, Some(Trend::Flat)) => "open: flat",
         (Verdict::Open, Some(Trend::Grows)) => "open: grows",
         (Verdict::Open, _) => "open: cannot tell",
@@ -109,18 +116,28 @@ pub fn word(row: &ScenarioSummary) -> &'static str {
 fn verdict(row: &ScenarioSummary) -> Cell {
     let cell = Cell::new(word(row));
     match row.verdict {
-        Verdict::Fixed => cell.fg(Color::Green),
-        Verdict::Grows => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+        Verdict::Fixed | Verdict::Lives => cell.fg(Color::Green),
+        Verdict::Grows | Verdict::Dies => cell.fg(Color::Red).add_attribute(Attribute::Bold),
         Verdict::Failed => cell.fg(Color::Red),
         Verdict::NotShown | Verdict::CannotTell | Verdict::Stopped => cell.fg(Color::Yellow),
         Verdict::Open => cell,
     }
 }
 
-/// Missing is a dash, never a zero.
-fn growth(side: Option<&SideSummary>) -> Cell {
-    let growth = side.and_then(|side| side.heap_growth);
-    right(growth.map_or_else(|| "–".into(), |growth| units::bytes(growth.per_event)))
+/// Missing is a dash, never a zero. Of a side that died its death is told, and that the other one lives.
+fn growth(row: &ScenarioSummary, side: Side) -> Cell {
+    let ran = row.of(side);
+    let growth = ran.and_then(|side| side.heap_growth);
+    let growth = growth.map(|growth| units::bytes(growth.per_event));
+    right(match row.life(side) {
+        Some(life) if ran.is_some_and(|side| side.death.is_some()) => life,
+        Some(life) => [Some(life), growth]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", "),
+        None => growth.unwrap_or_else(|| "–".into()),
+    })
 }
 
 fn line(side: Option<&SideSummary>) -> Cell {

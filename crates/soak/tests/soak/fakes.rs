@@ -41,6 +41,9 @@ noisy() { # bytes an event, and how far the figures are thrown about: between 0 
     i=$((i + 1))
   done
 }
+die() { # after that many events
+  printf '{"type":"dead","events":%d,"elapsed_ms":1,"what":"nobody answers"}\n' "$1"
+}
 finish() { printf '{"type":"done","events":%d,"elapsed_ms":1}\n' "$events"; }
 "#;
 

@@ -1,6 +1,7 @@
 //! The whole program against fake workloads: good ones, and every bad one that it must survive.
 
 mod attach;
+mod deaths;
 mod fakes;
 mod fleet;
 mod manners;

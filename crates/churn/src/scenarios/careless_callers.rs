@@ -1,0 +1,117 @@
+//! An application that is careless with what its node gave it: does the node go on serving an honest peer?
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Quick, Scenario};
+use crate::node;
+use crate::run::Run;
+use crate::served::{Served, serves};
+
+pub const DROPPED_EVENTS: Scenario = Scenario {
+    name: "dropped-events",
+    about: "An application asks for system events and drops the receiver; then something happens, and an honest peer talks",
+    event: "receiver of events dropped, and an honest peer heard",
+    defects: &["dropped-event-receiver-kills-engine"],
+    quick: FEW,
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(drop_events(run)),
+};
+
+pub const DROPPED_RECEIVER: Scenario = Scenario {
+    name: "dropped-receiver",
+    about: "An application drops the receiving half of a subscription, and an honest peer says something on its topic",
+    event: "receiving half dropped, and an honest peer heard",
+    defects: &["dropped-subscriber-kills-engine"],
+    quick: FEW,
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(drop_receivers(run)),
+};
+
+pub const UNREAD_SUBSCRIPTION: Scenario = Scenario {
+    name: "unread-subscription",
+    about: "An application leaves one subscription unread, while another one to the same topic talks with an honest peer",
+    event: "message heard each way",
+    defects: &["slow-subscriber-stalls-node"],
+    // Settled: past the 30 s for which gossip keeps the payload of a message. Warm: the backlog of 1,024 messages is full.
+    quick: Quick {
+        events: 4_800,
+        samples: 49,
+        warmup_events: 1_600,
+        settle_ms: 45_000,
+        seconds_max: 12,
+    },
+    budget_bytes_per_event: 16.0,
+    run: |run| Box::pin(leave_unread(run)),
+};
+
+pub const MANY_SUBSCRIPTIONS: Scenario = Scenario {
+    name: "many-subscriptions",
+    about: "An application makes 80 subscriptions to one topic and drops them after 5 s, and an honest peer talks",
+    event: "80 subscriptions made and dropped, and an honest peer heard",
+    defects: &["announcements-mute-gossip"],
+    quick: FEW,
+    budget_bytes_per_event: 512.0,
+    run: |run| Box::pin(subscribe_often(run)),
+};
+
+/// How often a careless deed is done. Settled: after what is in flight. The warm-up is longer than the 90 s for which gossip
+/// knows a message, so that as many come as go.
+const FEW: Quick = Quick {
+    events: 96,
+    samples: 49,
+    warmup_events: 32,
+    settle_ms: 10_000,
+    seconds_max: 12,
+};
+
+/// Time for something to happen that the node tells of: peers announce their topics every 2.2 s.
+const MEANWHILE: Duration = Duration::from_secs(5);
+
+/// More topic ids than fit into one gossip message, which is 62 of them.
+const SUBSCRIPTIONS: usize = 80;
+
+async fn drop_events(run: &mut Run) -> Result<()> {
+    let mut served = Served::start(run).await?;
+    while run.next().await?.is_some() {
+        serves(async { Ok(drop(served.node.events().await?)) }).await?;
+        tokio::time::sleep(MEANWHILE).await;
+        served.talk::<32>(run).await?;
+    }
+    served.end().await
+}
+
+async fn drop_receivers(run: &mut Run) -> Result<()> {
+    let mut served = Served::start(run).await?;
+    while run.next().await?.is_some() {
+        let (speaker, listener) = node::subscribe(&served.node, served.topic).await?.split();
+        drop(listener);
+        served.talk::<32>(run).await?;
+        drop(speaker);
+    }
+    served.end().await
+}
+
+async fn leave_unread(run: &mut Run) -> Result<()> {
+    let mut served = Served::start(run).await?;
+    let _unread = node::subscribe(&served.node, served.topic).await?;
+    while run.next().await?.is_some() {
+        served.talk::<64>(run).await?;
+    }
+    served.end().await
+}
+
+async fn subscribe_often(run: &mut Run) -> Result<()> {
+    let mut served = Served::start(run).await?;
+    while run.next().await?.is_some() {
+        let mut subscriptions = Vec::new();
+        for _ in 0..SUBSCRIPTIONS {
+            subscriptions.push(node::subscribe(&served.node, served.topic).await?);
+        }
+        tokio::time::sleep(MEANWHILE).await;
+        drop(subscriptions);
+        served.talk::<32>(run).await?;
+    }
+    served.end().await
+}

@@ -1,0 +1,101 @@
+//! Whether a node still serves an honest peer, for scenarios that ask what it survives rather than what it keeps.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use iroh::NodeAddr;
+use p2panda_net::NetworkBuilder;
+use tokio::time::timeout;
+
+use crate::node::{self, Node, Subscription, Topic};
+use crate::run::{Dead, Run};
+
+/// How long a node has by the runtime's clock. That is past the 30 s after which a connection without an answer ends, so that
+/// who only lost one may be back.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node that something is done to, and an honest peer that talks with it on a topic.
+pub struct Served {
+    pub node: Node,
+    pub address: NodeAddr,
+    pub topic: Topic,
+    peer: Node,
+    here: Subscription,
+    there: Subscription,
+}
+
+impl Served {
+    /// Starts both, has them join the topic, and lets the run watch the node.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot bind its sockets.
+    pub async fn start(run: &mut Run) -> Result<Self> {
+        let node = node::loopback(run.key());
+        Self::start_as(run, node).await
+    }
+
+    /// The same with a node of the scenario's own making.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot bind its sockets.
+    pub async fn start_as(run: &mut Run, node: NetworkBuilder<Topic>) -> Result<Self> {
+        let topic = Topic(run.random());
+        let (node, peer) = node::pair(node, node::loopback(run.key())).await?;
+        let (here, there) = node::join(&node, &peer, topic).await?;
+        let address = node.endpoint().node_addr().await?;
+        run.watch(&node);
+        Ok(Self {
+            node,
+            address,
+            topic,
+            peer,
+            here,
+            there,
+        })
+    }
+
+    /// Checks that each of the two hears what the other says.
+    ///
+    /// # Errors
+    ///
+    /// [`Dead`] where they do not.
+    pub async fn talk<const LEN: usize>(&mut self, run: &mut Run) -> Result<()> {
+        let (question, answer) = (run.random::<LEN>(), run.random::<LEN>());
+        serves(async {
+            self.there.say(&question).await?;
+            self.here.hear(&question).await?;
+            self.here.say(&answer).await?;
+            self.there.hear(&answer).await
+        })
+        .await
+    }
+
+    /// Shuts both down.
+    ///
+    /// # Errors
+    ///
+    /// When one of them has stopped.
+    pub async fn end(self) -> Result<()> {
+        self.peer.shutdown().await?;
+        self.node.shutdown().await
+    }
+}
+
+/// Waits for what an honest peer, or the application, is owed.
+///
+/// # Errors
+///
+/// [`Dead`] where it does not come.
+pub async fn serves(owed: impl Future<Output = Result<()>>) -> Result<()> {
+    let what = match timeout(PATIENCE, owed).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => format!(
+            "what was said was not heard within {} s",
+            PATIENCE.as_secs()
+        ),
+    };
+    Err(Dead(what).into())
+}
