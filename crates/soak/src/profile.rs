@@ -236,6 +236,7 @@ fn held(
     match &ran.ending {
         Ending::Done => {}
         Ending::Failed(failure) => return Err(failure.to_string()),
+        Ending::Dead(death) => return Err(death.to_string()),
         Ending::Interrupted => return Err("was stopped".into()),
     }
     let read = |name: &str| {

@@ -75,7 +75,12 @@ const SUBSCRIPTIONS: usize = 80;
 async fn drop_events(run: &mut Run) -> Result<()> {
     let mut served = Served::start(run).await?;
     while run.next().await?.is_some() {
-        serves(async { Ok(drop(served.node.events().await?)) }).await?;
+        serves(async {
+            let events = served.node.events().await?;
+            drop(events);
+            Ok(())
+        })
+        .await?;
         tokio::time::sleep(MEANWHILE).await;
         served.talk::<32>(run).await?;
     }
