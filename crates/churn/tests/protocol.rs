@@ -101,6 +101,7 @@ fn help_explains_the_lines_to_whoever_writes_a_workload() {
     for word in [
         "hello",
         "heap_bytes",
+        "\"dead\"",
         "budget_bytes_per_event",
         "Exit codes",
         "EXAMPLES",
