@@ -10,6 +10,7 @@ mod gossip;
 mod log;
 mod member;
 mod node;
+mod orders;
 mod profile;
 mod protocol;
 mod quic;

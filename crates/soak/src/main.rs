@@ -215,6 +215,10 @@ struct FleetArgs {
     #[arg(long, value_name = "BIN", requires = "upstream")]
     patched: Option<PathBuf>,
 
+    /// The line whose nodes these are: seed or newest.
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["upstream", "patched"])]
+    line: Option<String>,
+
     /// Stay in this network instead of making one with loopback alone.
     #[arg(long, hide = true)]
     here: bool,
@@ -399,7 +403,8 @@ fn mutate(args: &MutateArgs) -> anyhow::Result<u8> {
 /// Builds both sides and runs a fleet of them, where possible in a network with nothing but loopback.
 fn fleet(args: &FleetArgs) -> anyhow::Result<u8> {
     let here = env::current_dir().context("cannot tell the current folder")?;
-    let project = Project::discover(&here).and_then(|whole| whole.meant(None, None));
+    let project =
+        Project::discover(&here).and_then(|whole| whole.meant(args.line.as_deref(), None));
     let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project, Kind::Measured)?;
     if !args.here && Network::narrowest() == Network::LoopbackOnly {
         return fleet_on_loopback(args, &workloads, &interrupt);

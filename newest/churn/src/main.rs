@@ -7,7 +7,10 @@
 
 #[path = "../../../crates/churn/src/cli.rs"]
 mod cli;
+mod member;
 mod node;
+#[path = "../../../crates/churn/src/orders.rs"]
+mod orders;
 mod panda;
 #[path = "../../../crates/churn/src/profile.rs"]
 mod profile;
@@ -23,9 +26,9 @@ mod scenarios;
 
 use std::env;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::{self, ExitCode};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tikv_jemallocator::Jemalloc;
 
 /// jemalloc, because it can say how many bytes are live.
@@ -36,7 +39,19 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 #[command(about = "Keeps nodes of the newest releases busy and writes what they hold", after_long_help = protocol::HELP)]
 struct Cli {
     #[command(subcommand)]
-    command: cli::Command,
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Shared(cli::Command),
+    /// Be one node of a fleet: obey lines on stdin, tell on stdout what arrives.
+    Member {
+        /// Where the node's key comes from.
+        #[arg(long)]
+        seed: u64,
+    },
 }
 
 /// Where jemalloc looks for its settings.
@@ -45,7 +60,10 @@ const MALLOC_CONF: &str = "MALLOC_CONF";
 fn main() -> ExitCode {
     count_exactly_everywhere();
     cli::log_to_stderr();
-    Cli::parse().command.perform()
+    match Cli::parse().command {
+        Command::Shared(command) => command.perform(),
+        Command::Member { seed } => cli::ended(member::run(seed)),
+    }
 }
 
 /// Has every free of every thread reach the allocator's figures at once, as [`sampler::count_exactly`] does on ours: p2panda's
@@ -54,7 +72,7 @@ fn count_exactly_everywhere() {
     if env::var_os(MALLOC_CONF).is_none()
         && let Ok(program) = env::current_exe()
     {
-        let mut again = Command::new(program);
+        let mut again = process::Command::new(program);
         again
             .args(env::args_os().skip(1))
             .env(MALLOC_CONF, "tcache:false");
