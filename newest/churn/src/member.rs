@@ -3,8 +3,8 @@
 //! Unlike a scenario it goes by the system's clock, since it shares its network with other processes.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process;
-use std::str;
+use std::path::PathBuf;
+use std::{env, fs, process, str};
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
@@ -149,6 +149,8 @@ async fn obey(
 struct Log {
     key: SigningKey,
     store: SqliteStore,
+    /// Where the store is. One in memory has a single connection, and sessions that wait for it hold each other up.
+    file: PathBuf,
     /// A process has a log of its own: one that was started again knows nothing of what it wrote before.
     place: Place,
     operations: SeqNum,
@@ -157,9 +159,15 @@ struct Log {
 
 impl Log {
     async fn new(key: SigningKey) -> Result<Self> {
+        let file = env::temp_dir().join(format!("churn-member-{}.sqlite", process::id()));
+        // Left by a process of the same number that was killed.
+        fs::remove_file(&file).ok();
+        let url = format!("sqlite://{}", file.display());
+        let store = SqliteStoreBuilder::default().database_url(&url);
         Ok(Self {
             key,
-            store: SqliteStoreBuilder::memory().build().await?,
+            store: store.build().await?,
+            file,
             place: Place {
                 log: process::id().into(),
             },
@@ -197,5 +205,11 @@ impl Log {
             .await?;
         self.store.commit(permit).await?;
         Ok(())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        fs::remove_file(&self.file).ok();
     }
 }
