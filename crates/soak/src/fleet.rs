@@ -5,16 +5,19 @@
 //! there all the time holds no more than before them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
+use crate::error::IoContext;
 use crate::interrupt::Interrupt;
 use crate::process::Group;
 use crate::protocol::Side;
@@ -325,6 +328,7 @@ impl Member {
         seed: u64,
         round: usize,
         program: PathBuf,
+        files: &Path,
         lines: SyncSender<Heard>,
     ) -> Result<Self> {
         let start_error = |source| Error::Start {
@@ -335,6 +339,7 @@ impl Member {
         let mut command = std::process::Command::new(&program);
         command
             .args(["member", "--seed", &seed.to_string()])
+            .env("TMPDIR", files)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
@@ -415,6 +420,8 @@ impl Member {
 
 struct Running<'a> {
     members: Vec<Member>,
+    /// What members write for themselves, a store say: those that are killed cannot delete it. After them, as it goes last.
+    files: TempDir,
     lines: Receiver<Heard>,
     /// Kept for nodes that are started later.
     sender: SyncSender<Heard>,
@@ -429,6 +436,7 @@ impl<'a> Running<'a> {
             (Side::Upstream, fleet.upstream),
             (Side::Patched, fleet.patched),
         ];
+        let files = tempfile::tempdir().on("cannot make a folder in", &env::temp_dir())?;
         let mut members = Vec::new();
         for (side, number) in sides
             .into_iter()
@@ -443,11 +451,13 @@ impl<'a> Running<'a> {
                 seed,
                 0,
                 program,
+                files.path(),
                 sender.clone(),
             )?);
         }
         Ok(Self {
             members,
+            files,
             lines,
             sender,
             deadline: Instant::now() + fleet.limit,
@@ -552,7 +562,9 @@ impl<'a> Running<'a> {
                     let program = workloads.of(side).program.clone();
                     let sender = self.sender.clone();
                     // Dropping the one that was there kills it.
-                    self.members[at] = Member::start(side, number, seed, round, program, sender)?;
+                    let files = self.files.path();
+                    self.members[at] =
+                        Member::start(side, number, seed, round, program, files, sender)?;
                 }
                 self.until(|members| members.iter().all(|member| member.address.is_some()))?;
             }

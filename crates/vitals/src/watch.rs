@@ -111,13 +111,15 @@ impl Vitals {
     }
 }
 
+type CleanUp = Box<dyn FnMut(Tracked) + Send>;
+
 /// What a watch shall watch, and how.
 pub struct Builder {
     sources: Vec<Source>,
     reliefs: Vec<Relief>,
     thresholds: Thresholds,
     tracker: Tracker,
-    janitor: Option<(Duration, Box<dyn FnMut(Tracked) + Send>)>,
+    janitor: Option<(Duration, CleanUp)>,
     every: Duration,
     rounds_max: usize,
     marks: Marks,
