@@ -20,7 +20,8 @@ impl Symbols {
     }
 
     /// The functions that a place is in, innermost first: more than one where calls were inlined, and none where nothing is
-    /// known of it.
+    /// known of it. Those inlined are told only where the debug information has their whole names, which line tables alone
+    /// have not; the function that all are inlined into, the last, is named by the program's symbols.
     pub fn functions(&self, place: u64) -> Vec<String> {
         let mut names = Vec::new();
         if let Ok(mut frames) = self.0.find_frames(place) {
@@ -30,10 +31,11 @@ impl Symbols {
                 names.extend(name.and_then(|name| Some(name.ok()?.into_owned())));
             }
         }
-        if names.is_empty() {
-            let symbol = self.0.find_symbol(place);
-            names.extend(symbol.map(|name| demangle_auto(Cow::from(name), None).into_owned()));
+        if let Some(symbol) = self.0.find_symbol(place) {
+            names.pop();
+            names.push(demangle_auto(Cow::from(symbol), None).into_owned());
         }
+        names.retain(|name| name.contains("::"));
         names
     }
 }
