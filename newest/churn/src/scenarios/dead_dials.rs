@@ -32,6 +32,9 @@ pub const SCENARIO: Scenario = Scenario {
 /// How far apart two dials begin.
 const BETWEEN: Duration = Duration::from_secs(2);
 
+/// After the last of them every dial has been given up.
+const SETTLED: Duration = Duration::from_secs(60);
+
 async fn dial(run: &mut Run) -> Result<()> {
     let swarm = Swarm::spawn([run.key(), run.key()], HyparviewConfig::default()).await?;
     run.watch(&swarm);
@@ -53,5 +56,7 @@ async fn dial(run: &mut Run) -> Result<()> {
         sleep(BETWEEN).await;
         here.addresses.remove_endpoint_info(gone);
     }
+    sleep(SETTLED).await;
+    swarm.check_links()?;
     swarm.shutdown().await
 }
