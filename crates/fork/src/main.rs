@@ -135,7 +135,7 @@ enum Verb {
     Bench {
         /// The crate
         krate: String,
-        /// One benchmark of it
+        /// One benchmark of it: one that our changes bring, or one that it ships
         bench: Option<String>,
     },
     /// Write mail-ready patches for upstream's repositories, with a sheet of facts beside them

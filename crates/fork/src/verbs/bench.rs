@@ -1,6 +1,7 @@
 //! `cargo fork bench`: a crate's benchmarks, on the untouched crate and on the patched one, in one run.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use crate::change;
 use crate::lay;
@@ -10,8 +11,11 @@ use crate::verbs::test::suites::Suites;
 use crate::verbs::{assemble, untouched};
 use crate::{Error, Result};
 
+/// How often a benchmark that the crate ships takes turns on the two sides: it knows no baseline to be held against.
+const TURNS: usize = 2;
+
 /// Runs the benchmarks that the changes of a crate bring with them; the patched crate's figures are printed against the
-/// untouched crate's.
+/// untouched crate's. Where `bench` names one that the crate ships itself, that one runs on each side in turn.
 pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
     let krate = project.find_crate(name)?;
     let spec = package_spec(&krate);
@@ -22,15 +26,19 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
         .filter_map(|file| file.strip_prefix("benches/")?.strip_suffix(".rs"))
         .filter(|there| !there.contains('/') && bench.is_none_or(|wanted| wanted == *there))
         .collect();
-    if benches.is_empty() {
+    assemble::ensure(project)?;
+    let shipped = bench.filter(|wanted| {
+        let file = format!("benches/{wanted}.rs");
+        benches.is_empty() && project.patched_dir(&krate).join(file).exists()
+    });
+    if benches.is_empty() && shipped.is_none() {
         let wanted = bench
             .map(|bench| format!(" named `{bench}`"))
             .unwrap_or_default();
         return Err(Error::Usage(format!(
-            "the changes of {krate} bring no benchmark{wanted}; a file benches/*.rs of a change is one"
+            "the changes of {krate} bring no benchmark{wanted}; a file benches/*.rs of a change is one, and of the crate, named"
         )));
     }
-    assemble::ensure(project)?;
     let suites = Suites::read(project)?;
     let untouched = untouched::Workspace {
         purpose: "bench".into(),
@@ -54,16 +62,19 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
         ),
         ("patched", &*line.root(), &[], "--baseline"),
     ];
-    for bench in benches {
-        for (side, dir, more, baseline) in sides {
+    let turns = if shipped.is_some() { TURNS } else { 1 };
+    for bench in benches.into_iter().chain(shipped) {
+        for (side, dir, more, baseline) in iter::repeat_n(sides, turns).flatten() {
             println!("{krate}, {bench}, {side}:");
             let mut command = suite.cargo(line, "bench")?;
             command
                 .args(["--quiet", "-p", &spec, "--bench", bench])
                 .args(more);
             suite.add_features_to(&mut command);
+            if shipped.is_none() {
+                command.args(["--", baseline, "untouched"]);
+            }
             command
-                .args(["--", baseline, "untouched"])
                 .env("CRITERION_HOME", &results)
                 .env("CARGO_TARGET_DIR", project.root().join("target"))
                 .current_dir(dir);
