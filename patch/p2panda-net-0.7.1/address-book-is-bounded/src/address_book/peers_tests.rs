@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+//! Checks who has to go when there are too many nodes, and when each of them does.
 use std::time::Duration;
 
 use p2panda_core::SigningKey;
