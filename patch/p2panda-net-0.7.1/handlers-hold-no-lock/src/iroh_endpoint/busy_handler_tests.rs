@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::address_book::AddressBook;
 use crate::iroh_endpoint::Endpoint;
-use crate::test_utils::test_args;
+use crate::test_utils::{ApplicationArguments, test_args};
 
 const BUSY_PROTOCOL_ID: &[u8] = b"test/busy/v1";
 const OTHER_PROTOCOL_ID: &[u8] = b"test/other/v1";
@@ -34,27 +34,13 @@ impl ProtocolHandler for BusyProtocol {
 #[tokio::test]
 async fn protocols_are_registered_while_a_handler_runs() {
     let mut alice_args = test_args();
-    let alice = Endpoint::builder(AddressBook::builder().spawn().await.unwrap())
-        .config(alice_args.iroh_config.clone())
-        .signing_key(alice_args.signing_key.clone())
-        .spawn()
-        .await
-        .unwrap();
+    let (alice, _) = endpoint(&alice_args).await;
     let busy = BusyProtocol::default();
     alice.accept(BUSY_PROTOCOL_ID, busy.clone()).await.unwrap();
 
-    let bob_args = test_args();
-    let bob_address_book = AddressBook::builder().spawn().await.unwrap();
-    bob_address_book
-        .insert_node_info(alice_args.node_info())
-        .await
-        .unwrap();
-    let bob = Endpoint::builder(bob_address_book)
-        .config(bob_args.iroh_config)
-        .signing_key(bob_args.signing_key)
-        .spawn()
-        .await
-        .unwrap();
+    let (bob, known) = endpoint(&test_args()).await;
+    let alice_info = alice_args.node_info();
+    known.insert_node_info(alice_info).await.unwrap();
 
     let _connection = bob
         .connect(alice.node_id(), BUSY_PROTOCOL_ID)
@@ -70,4 +56,12 @@ async fn protocols_are_registered_while_a_handler_runs() {
     // The endpoint actor still answers.
     let endpoint = timeout(HANG_GUARD, alice.endpoint()).await;
     assert!(endpoint.is_ok(), "the endpoint waits for the handler");
+}
+
+/// An endpoint, and the address book it dials by.
+async fn endpoint(args: &ApplicationArguments) -> (Endpoint, AddressBook) {
+    let address_book = AddressBook::builder().spawn().await.unwrap();
+    let builder = Endpoint::builder(address_book.clone()).signing_key(args.signing_key.clone());
+    let builder = builder.config(args.iroh_config.clone());
+    (builder.spawn().await.unwrap(), address_book)
 }

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::gossip::Gossip;
 use crate::gossip::actors::ToGossipManager;
-use crate::test_utils::test_args;
+use crate::test_utils::{ApplicationArguments, test_args};
 use crate::{AddressBook, Endpoint, LogSync};
 
 /// Far more than any test here takes, it only ends those which would hang.
@@ -43,36 +43,17 @@ impl ProtocolHandler for Counter {
 #[tokio::test]
 async fn a_neighbour_in_one_of_many_topics_begins_one_session() {
     let mut bat_args = test_args();
-    let bat = Endpoint::builder(AddressBook::builder().spawn().await.unwrap())
-        .config(bat_args.iroh_config.clone())
-        .signing_key(bat_args.signing_key.clone())
-        .spawn()
-        .await
-        .unwrap();
+    let (bat, _) = endpoint(&bat_args).await;
     let counter = Counter::default();
     bat.accept(SYNC_PROTOCOL_ID, counter.clone()).await.unwrap();
 
-    let ant_args = test_args();
-    let address_book = AddressBook::builder().spawn().await.unwrap();
-    address_book
-        .insert_node_info(bat_args.node_info())
-        .await
-        .unwrap();
-    let ant = Endpoint::builder(address_book.clone())
-        .config(ant_args.iroh_config)
-        .signing_key(ant_args.signing_key)
-        .spawn()
-        .await
-        .unwrap();
-    let gossip = Gossip::builder(address_book, ant.clone())
-        .spawn()
-        .await
-        .unwrap();
+    let (ant, known) = endpoint(&test_args()).await;
+    let bat_info = bat_args.node_info();
+    known.insert_node_info(bat_info).await.unwrap();
+    let gossip = Gossip::builder(known, ant.clone()).spawn().await.unwrap();
     let store = SqliteStore::temporary().await;
-    let log_sync: LogSync<SqliteStore, u64, ()> = LogSync::builder(store, ant, gossip.clone())
-        .spawn()
-        .await
-        .unwrap();
+    let log_sync = LogSync::builder(store, ant, gossip.clone());
+    let log_sync: LogSync<SqliteStore, u64, ()> = log_sync.spawn().await.unwrap();
 
     // Join the overlay of one topic, and then of some more.
     let _first = log_sync.stream(Topic::random(), true).await.unwrap();
@@ -104,4 +85,12 @@ async fn a_neighbour_in_one_of_many_topics_begins_one_session() {
     // Further sessions would have been begun in the same moment.
     sleep(Duration::from_secs(1)).await;
     assert_eq!(counter.count(), 1);
+}
+
+/// An endpoint, and the address book it dials by.
+async fn endpoint(args: &ApplicationArguments) -> (Endpoint, AddressBook) {
+    let address_book = AddressBook::builder().spawn().await.unwrap();
+    let builder = Endpoint::builder(address_book.clone()).signing_key(args.signing_key.clone());
+    let builder = builder.config(args.iroh_config.clone());
+    (builder.spawn().await.unwrap(), address_book)
 }

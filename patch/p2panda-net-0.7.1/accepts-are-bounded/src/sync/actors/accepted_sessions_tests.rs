@@ -30,43 +30,31 @@ impl Node {
     async fn spawn() -> Self {
         let args = test_args();
         let address_book = AddressBook::builder().spawn().await.unwrap();
-        let endpoint = Endpoint::builder(address_book.clone())
-            .config(args.iroh_config.clone())
-            .signing_key(args.signing_key.clone())
-            .spawn()
-            .await
-            .unwrap();
-        let gossip = Gossip::builder(address_book, endpoint.clone())
-            .spawn()
-            .await
-            .unwrap();
+        let endpoint = endpoint(&args, address_book.clone()).await;
+        let gossip = Gossip::builder(address_book, endpoint.clone());
+        let gossip = gossip.spawn().await.unwrap();
         let store = SqliteStore::temporary().await;
-        let log_sync = LogSync::builder(store, endpoint.clone(), gossip)
-            .spawn()
-            .await
-            .unwrap();
+        let log_sync = LogSync::builder(store, endpoint.clone(), gossip);
         Self {
             args,
             endpoint,
-            log_sync,
+            log_sync: log_sync.spawn().await.unwrap(),
         }
     }
 }
 
+async fn endpoint(args: &ApplicationArguments, address_book: AddressBook) -> Endpoint {
+    let builder = Endpoint::builder(address_book).signing_key(args.signing_key.clone());
+    let builder = builder.config(args.iroh_config.clone());
+    builder.spawn().await.unwrap()
+}
+
 /// Returns an endpoint which can reach the node.
 async fn stranger(node: &mut Node) -> Endpoint {
-    let args = test_args();
     let address_book = AddressBook::builder().spawn().await.unwrap();
-    address_book
-        .insert_node_info(node.args.node_info())
-        .await
-        .unwrap();
-    Endpoint::builder(address_book)
-        .config(args.iroh_config)
-        .signing_key(args.signing_key)
-        .spawn()
-        .await
-        .unwrap()
+    let known = node.args.node_info();
+    address_book.insert_node_info(known).await.unwrap();
+    endpoint(&test_args(), address_book).await
 }
 
 /// Connects to the node and agrees on the topic, the session itself is not begun.
