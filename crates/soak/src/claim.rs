@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use fork::change;
+use fork::change::{self, Change};
 use fork::defects::{self, State};
-use fork::project::Project;
+use fork::project::{Line, Project};
 
 use crate::Result;
 
@@ -16,23 +16,31 @@ pub struct Claim {
     pub tests: BTreeSet<String>,
 }
 
-/// Those of a checkout, in the order of docs/DEFECTS.md.
+/// Those of the lines that are meant, in the order of docs/DEFECTS.md: what their changes claim. What no change of any line
+/// claims, since a package of ours mends it from outside, counts to the first line.
 ///
 /// # Errors
 /// [`Error::Fork`](crate::Error::Fork) where a change or the page cannot be read.
 pub fn read(project: &Project) -> Result<Vec<Claim>> {
     let changes = change::all(project)?;
+    let every = change::all(&project.whole())?;
+    let has_first = project.lines().iter().any(Line::is_first);
+    let claims = |change: &Change, defect: &str| {
+        let mut defects = change.facts.defects.iter();
+        defects.any(|claimed| claimed == defect)
+    };
     let defects = defects::read(project)?.into_iter();
     let fixed = defects.filter_map(|defect| match defect.state {
         State::Open => None,
         State::Fixed(named) => Some((defect.slug, named)),
     });
+    let of_line = |(defect, _): &(String, Vec<String>)| {
+        changes.iter().any(|change| claims(change, defect))
+            || has_first && !every.iter().any(|change| claims(change, defect))
+    };
     let claim = |(defect, named): (String, Vec<String>)| {
-        let claimed = changes.iter().filter(|change| {
-            let mut defects = change.facts.defects.iter();
-            defects.any(|claimed| *claimed == defect)
-        });
-        let tests = claimed.flat_map(|change| {
+        let claiming = changes.iter().filter(|change| claims(change, &defect));
+        let tests = claiming.flat_map(|change| {
             let tests = change.facts.tests.iter();
             tests.map(|test| format!("{}/{test}", change.krate))
         });
@@ -45,5 +53,30 @@ pub fn read(project: &Project) -> Result<Vec<Claim>> {
         );
         Claim { defect, tests }
     };
-    Ok(fixed.map(claim).collect())
+    Ok(fixed.filter(of_line).map(claim).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_line_claims_what_its_changes_fix_and_no_defect_of_another() {
+        let here = Project::discover(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let claimed = |line: &str| -> BTreeSet<String> {
+            let meant = here.clone().meant(Some(line), None).unwrap();
+            let claims = read(&meant).unwrap().into_iter();
+            claims.map(|claim| claim.defect).collect()
+        };
+        let [seed, newest] = ["seed", "newest"].map(claimed);
+        let are = |defects: &BTreeSet<String>| {
+            // Fixed by a change of the first line, by one of the second, and by a package that is in none.
+            ["address-book-grows", "links-linger", "tasks-detached"]
+                .map(|one| defects.contains(one))
+        };
+        assert_eq!(are(&seed), [true, false, true]);
+        assert_eq!(are(&newest), [false, true, false]);
+    }
 }
