@@ -26,18 +26,19 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
         .filter_map(|file| file.strip_prefix("benches/")?.strip_suffix(".rs"))
         .filter(|there| !there.contains('/') && bench.is_none_or(|wanted| wanted == *there))
         .collect();
+    let none = |what: String| Err(Error::Usage(format!("{krate}: {what}")));
+    if benches.is_empty() && bench.is_none() {
+        return none("its changes bring no benchmark (a file benches/*.rs of a change); name one that the crate ships".into());
+    }
     assemble::ensure(project)?;
-    let shipped = bench.filter(|wanted| {
+    let shipped = bench.filter(|_| benches.is_empty());
+    if let Some(wanted) = shipped {
         let file = format!("benches/{wanted}.rs");
-        benches.is_empty() && project.patched_dir(&krate).join(file).exists()
-    });
-    if benches.is_empty() && shipped.is_none() {
-        let wanted = bench
-            .map(|bench| format!(" named `{bench}`"))
-            .unwrap_or_default();
-        return Err(Error::Usage(format!(
-            "the changes of {krate} bring no benchmark{wanted}; a file benches/*.rs of a change is one, and of the crate, named"
-        )));
+        if !project.patched_dir(&krate).join(&file).exists() {
+            return none(format!(
+                "no benchmark `{wanted}`: neither its changes nor the crate have {file}"
+            ));
+        }
     }
     let suites = Suites::read(project)?;
     let untouched = untouched::Workspace {
