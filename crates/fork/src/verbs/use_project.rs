@@ -58,17 +58,8 @@ pub fn run(
             target.root.display()
         )));
     }
-    let (project, wanted) = wanted(project, &look(&target)?, names)?;
-    assemble::ensure(&project)?;
     let mut undo = save(&target)?;
-    let done = point(
-        &project,
-        &target,
-        &wanted,
-        !names.is_empty(),
-        vendor,
-        &mut undo,
-    );
+    let done = point(project, &target, names, vendor, &mut undo);
     if done.is_err() {
         put_back(&target, &undo)?;
     }
@@ -160,7 +151,12 @@ fn put_back(target: &Target, undo: &Undo) -> Result<()> {
     let dir = target.undo_dir();
     let restore = |path: PathBuf| {
         let kept = dir.join(path.file_name().unwrap_or_default());
-        fs::copy(kept, &path).on("cannot restore", &path)
+        let bytes = fs::read(&kept).on("cannot read", &kept)?;
+        // What was not touched keeps its time, by which cargo tells what to build anew.
+        match fs::read(&path).is_ok_and(|there| there == bytes) {
+            true => Ok(()),
+            false => fs::write(&path, bytes).on("cannot restore", &path),
+        }
     };
     restore(target.manifest())?;
     if undo.had_lock {
@@ -299,29 +295,30 @@ fn unused(absent: &str) -> Error {
 fn point(
     project: &Project,
     target: &Target,
-    wanted: &BTreeSet<String>,
-    every: bool,
+    names: &[String],
     vendor: Option<&Path>,
     undo: &mut Undo,
 ) -> Result<()> {
     let metadata = graph(target)?;
-    let there = contained(&metadata, wanted)?;
+    let (project, wanted) = wanted(project, &metadata, names)?;
+    assemble::ensure(&project)?;
+    let there = contained(&metadata, &wanted)?;
     let others: BTreeSet<String> = wanted
         .iter()
         .filter(|krate| !there.contains_key(*krate))
         .cloned()
         .collect();
     let absent = absent(&metadata, &others);
-    if there.is_empty() || every && !others.is_empty() {
+    if there.is_empty() || !names.is_empty() && !others.is_empty() {
         return Err(unused(&absent));
     }
     let mut pointed = there
         .into_iter()
-        .map(|(krate, from)| Pointed::new(project, krate, from))
+        .map(|(krate, from)| Pointed::new(&project, krate, from))
         .collect::<Result<Vec<_>>>()?;
     check_conflicts(target, &pointed)?;
     if let Some(folder) = vendor {
-        copy_crates(project, target, &mut pointed, folder, undo)?;
+        copy_crates(&project, target, &mut pointed, folder, undo)?;
     }
     write_manifest(target, &pointed, vendor.is_some())?;
     move_lock(target, &pointed)?;
@@ -559,20 +556,7 @@ fn copy_crates(
     Ok(())
 }
 
-/// The same as [`graph`], with the lock as it was.
-fn look(target: &Target) -> Result<Metadata> {
-    let lock = target.lock();
-    let before = fs::read(&lock).ok();
-    let metadata = graph(target);
-    match before {
-        Some(bytes) => fs::write(&lock, bytes).on("cannot restore", &lock)?,
-        None if lock.exists() => fs::remove_file(&lock).on("cannot delete", &lock)?,
-        None => {}
-    }
-    metadata
-}
-
-/// All that the project may build: whatever feature asks for it.
+/// All that the project may build, whatever feature asks for it. Cargo completes the lock for that.
 fn graph(target: &Target) -> Result<Metadata> {
     let mut command = MetadataCommand::new();
     command
