@@ -235,12 +235,7 @@ impl Bench<'_> {
             progress.show(job, side, sample.events);
         });
         Record::tidy(&log);
-        let trouble = match &ran.ending {
-            Ending::Failed(failure) => Some(failure.to_string()),
-            Ending::Dead(death) => Some(death.to_string()),
-            Ending::Done | Ending::Interrupted => None,
-        };
-        progress.end(job, side, trouble.as_deref());
+        progress.end(job, side, ran.ending.trouble().as_deref());
         measured.add(side, ran);
     }
 }

@@ -75,6 +75,17 @@ pub enum Ending {
     Interrupted,
 }
 
+impl Ending {
+    /// What went wrong, in one line; nothing where it was whole or was stopped.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Failed(failure) => Some(failure.to_string()),
+            Self::Dead(death) => Some(death.to_string()),
+            Self::Done | Self::Interrupted => None,
+        }
+    }
+}
+
 /// Why a run failed, in one line. What was measured before is kept but not judged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

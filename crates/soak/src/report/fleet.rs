@@ -55,11 +55,7 @@ fn memory(nodes: &[Weighed]) -> String {
             bytes(node.after_bytes.map(|bytes| bytes as f64)),
             bytes(node.more_bytes().map(|bytes| bytes as f64)),
             bytes(Some(node.budget_bytes as f64)),
-            Cell::new(match node.trend() {
-                Trend::Flat => "flat",
-                Trend::Grows => "GROWS",
-                Trend::CannotTell => "cannot tell",
-            }),
+            Cell::new(super::attach::word(node.trend())),
         ]
     });
     format!(

@@ -325,7 +325,7 @@ impl CanarySummary {
                 .and_then(SideRun::heap_slope)
                 .map(|slope| slope.growth()),
             verdict: measured.canary(canary),
-            failure: ran.and_then(failure),
+            failure: ran.and_then(|ran| ran.ending.trouble()),
         }
     }
 }
@@ -342,17 +342,11 @@ impl PairSummary {
             noise_floor_bytes_per_event: difference.as_ref().map(controls::noise_floor),
             difference,
             verdict: run::pair_control(pair),
-            failure: first.and_then(failure).or(second.and_then(failure)),
+            failure: [first, second]
+                .into_iter()
+                .flatten()
+                .find_map(|ran| ran.ending.trouble()),
         }
-    }
-}
-
-/// What went wrong in a run of a control, in one line.
-fn failure(ran: &SideRun) -> Option<String> {
-    match &ran.ending {
-        Ending::Failed(failure) => Some(failure.to_string()),
-        Ending::Dead(death) => Some(death.to_string()),
-        Ending::Done | Ending::Interrupted => None,
     }
 }
 

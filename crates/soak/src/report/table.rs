@@ -68,15 +68,8 @@ pub fn of_defect(row: &DefectSummary) -> &'static str {
     match row.verdict {
         None if row.tests == 0 => "shown by nothing here",
         None => "tests alone",
-        Some(Verdict::Fixed) => "fixed: flat",
-        Some(Verdict::Lives) => "fixed: lives",
-        Some(Verdict::Grows) => "GROWS",
-        Some(Verdict::Dies) => "DIES",
-        Some(Verdict::NotShown) => "flat, not shown",
-        Some(Verdict::CannotTell) => "cannot tell",
         Some(Verdict::Open) => "another one is open",
-        Some(Verdict::Failed) => "failed",
-        Some(Verdict::Stopped) => "stopped",
+        Some(verdict) => short(verdict),
     }
 }
 
@@ -98,18 +91,25 @@ pub(super) fn plain(header: Vec<Cell>, rows: impl Iterator<Item = Vec<Cell>>) ->
 pub fn word(row: &ScenarioSummary) -> &'static str {
     let patched = row.patched.as_ref();
     match (row.verdict, patched.map(|side| side.trend)) {
-        (Verdict::Fixed, _) => "fixed: flat",
-        (Verdict::Lives, _) => "fixed: lives",
-        (Verdict::Grows, _) => "GROWS",
-        (Verdict::Dies, _) => "DIES",
-        (Verdict::NotShown, _) => "not shown",
-        (Verdict::CannotTell, _) => "cannot tell",
         (Verdict::Open, _) if patched.is_some_and(|side| side.death.is_some()) => "open: dies",
         (Verdict::Open, Some(Trend::Flat)) => "open: flat",
         (Verdict::Open, Some(Trend::Grows)) => "open: grows",
         (Verdict::Open, _) => "open: cannot tell",
-        (Verdict::Failed, _) => "failed",
-        (Verdict::Stopped, _) => "stopped",
+        (verdict, _) => short(verdict),
+    }
+}
+
+fn short(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fixed => "fixed: flat",
+        Verdict::Lives => "fixed: lives",
+        Verdict::Grows => "GROWS",
+        Verdict::Dies => "DIES",
+        Verdict::NotShown => "not shown",
+        Verdict::CannotTell => "cannot tell",
+        Verdict::Open => "open",
+        Verdict::Failed => "failed",
+        Verdict::Stopped => "stopped",
     }
 }
 
