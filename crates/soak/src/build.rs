@@ -30,8 +30,18 @@ pub enum Kind {
     Profiled,
 }
 
-/// Builds both sides of a line's workload into the one target folder. The line must have been assembled. Cargo reports on the terminal;
-/// both builds use their lock as it is.
+impl Kind {
+    fn name(self, line: &Line, side: Side) -> String {
+        let behind = match self {
+            Self::Measured => "",
+            Self::Profiled => "-profiled",
+        };
+        format!("{}-{side}{behind}", line.workload())
+    }
+}
+
+/// Builds both sides of a line's workload into the one target folder. The line must have been assembled. Cargo reports on the
+/// terminal; both builds use their lock as it is.
 ///
 /// # Errors
 /// [`Error::Build`], [`Error::NoBinary`], [`Error::Interrupted`].
@@ -40,10 +50,7 @@ pub fn build(line: &Line, kind: Kind, interrupt: &Interrupt) -> Result<Workloads
     upstream.arg("--manifest-path").arg(line.pin_manifest());
     let mut patched = line.cargo("build");
     patched.args(["--package", line.workload()]);
-    let name = |side: Side| match kind {
-        Kind::Measured => format!("{}-{side}", line.workload()),
-        Kind::Profiled => format!("{}-{side}-profiled", line.workload()),
-    };
+    let name = |side: Side| kind.name(line, side);
     if kind == Kind::Profiled {
         for (command, side) in [
             (&mut upstream, Side::Upstream),
@@ -74,7 +81,7 @@ pub fn build(line: &Line, kind: Kind, interrupt: &Interrupt) -> Result<Workloads
 pub fn unoptimised(line: &Line, interrupt: &Interrupt) -> Result<PathBuf> {
     let mut patched = line.cargo("build");
     patched.args(["--package", line.workload()]);
-    let name = format!("{}-{}", line.workload(), Side::Patched);
+    let name = Kind::Measured.name(line, Side::Patched);
     binary(patched, "dev", &name, interrupt)
 }
 

@@ -87,18 +87,18 @@ impl<'a> Mutant<'a> {
         self.without(|without| without.fails(test))
     }
 
-    /// Whether the workload of `crates/churn` is built on the line of the change: it is on the first.
+    /// Whether the workload of the change's line is looked at: that of the first line is.
     pub fn has_workload(&self) -> bool {
-        self.line().root() == self.project.root()
+        self.line().is_first()
     }
 
-    /// Builds the workload of `crates/churn` on the mutant, and says where it stands.
+    /// Builds the workload on the mutant, and says where it stands.
     pub fn build_workload(&mut self) -> Result<Built<PathBuf>> {
         let target = self.project.root().join("target");
         let built = self.build(|mutant| {
             let mut command = mutant.line().cargo("build");
             command
-                .args(["-p", "churn", "-p", untouched::SIDE])
+                .args(["-p", mutant.line().workload(), "-p", untouched::SIDE])
                 .env("CARGO_TARGET_DIR", &target)
                 .current_dir(&mutant.dir);
             let suite = Suite {
@@ -109,7 +109,10 @@ impl<'a> Mutant<'a> {
             run::run(&mutant.project, &suite)
         })?;
         Ok(match built {
-            Built::Yes(()) => Built::Yes(target.join("debug/churn-patched")),
+            Built::Yes(()) => {
+                let program = format!("debug/{}-patched", self.line().workload());
+                Built::Yes(target.join(program))
+            }
             Built::No(why) => Built::No(why),
         })
     }
@@ -182,7 +185,12 @@ impl<'a> Mutant<'a> {
             .iter()
             .map(|krate| (krate.as_str(), path(krate)))
             .collect();
-        let more: &[&str] = if self.has_workload() { &["churn"] } else { &[] };
+        let workload = self.line().workload();
+        let more: &[&str] = if self.has_workload() {
+            &[workload]
+        } else {
+            &[]
+        };
         for package in more {
             // A member of our workspace cannot be one of another.
             let from = self.project.root().join("crates").join(package);
