@@ -343,7 +343,10 @@ fn an_exempt_change_and_one_that_is_not_there_say_so() {
     );
     fixture
         .fork(&["bench", "toy"])
-        .refused(2, &["the changes of toy-1.2.0 bring no benchmark"]);
+        .refused(2, &["toy-1.2.0: its changes bring no benchmark"]);
+    fixture
+        .fork(&["bench", "toy", "speed"])
+        .refused(2, &["toy-1.2.0: no benchmark `speed`"]);
 }
 
 #[test]
