@@ -22,6 +22,7 @@ pub mod facts_sheet;
 pub mod git;
 pub mod hunk;
 pub mod lay;
+pub mod ledger;
 pub mod manifest;
 pub mod measured;
 pub mod pin;

@@ -8,15 +8,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use fork::change::{self, Change};
+use fork::ledger;
 use fork::project::Project;
 use fork::verbs::assemble;
 use fork::verbs::test::mutant::{self, Built, Mutant};
 use fork::verbs::test::suites::Suites;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::IoContext;
 use crate::interrupt::Interrupt;
@@ -36,7 +35,6 @@ const HEAD: &str = "\
 # What came of taking out each change, with those that stand on it: which of its tests fail then, and which scenarios of its
 # defects grow. Written by `cargo soak mutate`, which goes on where this ends. `inputs` is a digest of all that the entry is
 # about: where it no longer fits, the change is looked at again.
-
 ";
 
 /// What to look at.
@@ -158,7 +156,7 @@ pub fn run(
     let all = change::all(project)?;
     let chosen = chosen(project, wanted, &all)?;
     let path = project.root().join(RECORD);
-    let mut record = Record::read(&path)?;
+    let mut record: Record = ledger::read(&path)?;
     let mut bench = Bench {
         project,
         interrupt,
@@ -166,7 +164,7 @@ pub fn run(
         flat: BTreeMap::new(),
     };
     for (at, change) in chosen.iter().enumerate() {
-        let inputs = inputs(project, &all, change)?;
+        let inputs = ledger::digest(&mutant::inputs(project, &all, change)?);
         let known = record.change.get(&change.name());
         let whole = |known: &&Looked| !known.tests_alone || wanted.no_scenarios;
         let known = known.filter(|known| known.inputs == inputs).filter(whole);
@@ -185,12 +183,12 @@ pub fn run(
         let looked = bench.look(mutant, change, inputs, wanted.no_scenarios)?;
         tell(&format!("{}: {}", change.name(), looked.held()));
         record.change.insert(change.name(), looked);
-        record.write(&path)?;
+        ledger::write(&path, HEAD, &record)?;
     }
     chosen
         .into_iter()
         .map(|change| {
-            let inputs = inputs(project, &all, change)?;
+            let inputs = ledger::digest(&mutant::inputs(project, &all, change)?);
             let looked = record.change.get(&change.name());
             let looked = looked.filter(|looked| looked.inputs == inputs).cloned();
             let held = match (&change.facts.exempt, &looked) {
@@ -201,34 +199,6 @@ pub fn run(
             Ok((change.name(), held, looked))
         })
         .collect()
-}
-
-impl Record {
-    /// The one in the file; an empty one where there is none.
-    ///
-    /// # Errors
-    /// [`Error::Plan`] where it is no record, [`Error::Io`].
-    pub fn read(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        let text = fs::read_to_string(path).on("cannot read", path)?;
-        toml::from_str(&text).map_err(|error| Error::Plan {
-            name: path.display().to_string(),
-            what: error.to_string(),
-        })
-    }
-
-    /// Puts it in the place of the one in the file, whole or not at all.
-    fn write(&self, path: &Path) -> Result<()> {
-        let text = toml::to_string(self).map_err(|error| Error::Plan {
-            name: path.display().to_string(),
-            what: error.to_string(),
-        })?;
-        let aside = path.with_extension("toml.tmp");
-        fs::write(&aside, format!("{HEAD}{text}")).on("cannot write", &aside)?;
-        fs::rename(&aside, path).on("cannot write", path)
-    }
 }
 
 fn chosen<'a>(project: &Project, wanted: &Wanted, all: &'a [Change]) -> Result<Vec<&'a Change>> {
@@ -243,15 +213,6 @@ fn chosen<'a>(project: &Project, wanted: &Wanted, all: &'a [Change]) -> Result<V
             && (names.is_empty() || names.contains(&change.name()))
     };
     Ok(all.iter().filter(fits).collect())
-}
-
-/// Short enough to stand in a file that people read.
-fn inputs(project: &Project, all: &[Change], change: &Change) -> Result<String> {
-    let digest = format!(
-        "{:x}",
-        Sha256::digest(mutant::inputs(project, all, change)?)
-    );
-    Ok(digest[..16].to_owned())
 }
 
 /// What mutants are looked at with.
@@ -293,7 +254,7 @@ impl Bench<'_> {
         let more = mutant.out().into_iter();
         Ok(Looked {
             inputs,
-            day: humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10].to_owned(),
+            day: ledger::today(),
             with_for_scenarios: more.filter(|name| !with.contains(name)).collect(),
             with,
             tests,
@@ -524,7 +485,6 @@ mod tests {
     fn a_record_is_read_as_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mutations.toml");
-        assert_eq!(Record::read(&path).unwrap(), Record::default());
         let entry = looked(
             &[("src/a.rs::t", Seen::Noticed("left: \"1\"".into()))],
             &[("known-peers", Seen::CannotTell("-".into()))],
@@ -532,9 +492,7 @@ mod tests {
         let record = Record {
             change: BTreeMap::from([("a-1.0.0/c".to_owned(), entry)]),
         };
-        record.write(&path).unwrap();
-        assert_eq!(Record::read(&path).unwrap(), record);
-        fs::write(&path, "change = 5").unwrap();
-        assert!(Record::read(&path).is_err());
+        ledger::write(&path, HEAD, &record).unwrap();
+        assert_eq!(ledger::read::<Record>(&path).unwrap(), record);
     }
 }

@@ -32,6 +32,11 @@ fn each_prefix_is_built_and_tested_and_not_again() {
         !again.contains("verify: 1 of 2") && again.contains("2 tests passed"),
         "{again}"
     );
+    let record = fixture.read("docs/verified.toml");
+    assert!(
+        record.contains("[change.\"toy-1.2.0/bound-is-two\"]") && record.contains("passed = 2"),
+        "{record}"
+    );
     // What changed, and what stands on it, is done again.
     fixture.replace(&fixture.of("bound-is-two", "tests/two.rs"), "<= 3", "< 4");
     let again = fixture.fork(&["verify"]).stdout;
@@ -61,9 +66,12 @@ fn a_prefix_that_needs_a_later_change_is_named_and_the_others_are_tried() {
         done.stderr.contains("verify: 1 of 2 changes do not stand"),
         "{done:#?}"
     );
+    // What stands is not tried again, and what does not is.
     let again = fixture.fork(&["verify", TOY]);
     assert!(
-        again.code == 1 && !again.stdout.contains("verify: 2 of 2"),
+        again.code == 1
+            && !again.stdout.contains("verify: 1 of 2")
+            && again.stdout.contains("verify: 2 of 2"),
         "{again:#?}"
     );
 }

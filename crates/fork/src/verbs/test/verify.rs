@@ -1,34 +1,46 @@
 //! `cargo fork verify`: every change stands on those before it alone, so that upstream can take the first without the last.
 //!
 //! Each prefix of a series is laid over the published crate in a workspace of its own, built, and tested with upstream's suite
-//! and the tests of its changes. That takes long; what came of a prefix is recorded at once, and is not done again until
-//! something in it changes.
+//! and the tests of its changes. That takes long; what came of a prefix is recorded at once, and one that stands is not done
+//! again until something in it changes.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::run::{self, Suite};
 use super::suites::Suites;
 use crate::change::{self, Change};
-use crate::error::IoContext;
 use crate::project::{Project, package_spec};
 use crate::verbs::{assemble, untouched};
-use crate::{Error, Result, assemble as assembly, lay};
+use crate::{Error, Result, assemble as assembly, lay, ledger};
 
-/// What came of each prefix, by the name of its last change.
+/// Where the record stands in a checkout.
+const RECORD: &str = "docs/verified.toml";
+
+/// What the record begins with.
+const HEAD: &str = "\
+# What came of each prefix of each series, by the name of its last change: laid over the published crate without what comes
+# behind it, built, and tested. Written by `cargo fork verify`, which goes on where this ends. `inputs` is a digest of all that
+# the prefix was made from: where it no longer fits, the prefix is looked at again.
+";
+
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Record(BTreeMap<String, Verified>);
+struct Record {
+    #[serde(default)]
+    change: BTreeMap<String, Verified>,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Verified {
-    /// A digest of everything that it was made from.
     inputs: String,
+    /// `YYYY-MM-DD`.
+    day: String,
+    /// How many tests passed.
     passed: usize,
-    seconds: u64,
     /// What is wrong; nothing where all is well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     wrong: Vec<String>,
 }
 
@@ -48,30 +60,31 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     assemble::ensure(project)?;
     let suites = Suites::read(project)?;
     let all = change::all(project)?;
-    let path = record_path(project)?;
-    let mut record = read(&path);
+    let path = project.root().join(RECORD);
+    let mut record: Record = ledger::read(&path)?;
     let prefixes = prefixes(project, name, &all)?;
     let mut wrong = 0;
     for (at, prefix) in prefixes.iter().enumerate() {
         let name = prefix.name();
-        let known = record
-            .0
-            .get(&name)
-            .filter(|known| known.inputs == prefix.inputs);
+        let known = record.change.get(&name);
+        // One that does not stand is tried again: a machine with too much to do makes a test fail as well.
+        let known = known.filter(|known| known.inputs == prefix.inputs && known.wrong.is_empty());
         let verified = match known {
             Some(known) => known.clone(),
             None => {
                 println!("verify: {} of {}: {name}", at + 1, prefixes.len());
                 let verified = prefix.verify(project, &suites, &all)?;
-                record.0.insert(name.clone(), verified.clone());
-                write(&path, &record)?;
+                record
+                    .change
+                    .insert(name.clone(), verified.for_the_record());
+                ledger::write(&path, HEAD, &record)?;
                 verified
             }
         };
         println!("{}", verified.said(&name));
         wrong += usize::from(!verified.wrong.is_empty());
     }
-    println!("recorded in {}", path.display());
+    println!("recorded in {RECORD}");
     match wrong {
         0 => {
             println!(
@@ -90,11 +103,18 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
 impl Verified {
     fn said(&self, name: &str) -> String {
         match self.wrong.is_empty() {
-            true => format!(
-                "{name}: {} tests passed, in {} s",
-                self.passed, self.seconds
-            ),
+            true => format!("{name}: {} tests passed, {}", self.passed, self.day),
             false => self.wrong.join("; "),
+        }
+    }
+
+    /// Without the names of logs, which stand on this machine alone.
+    fn for_the_record(&self) -> Self {
+        let wrong = self.wrong.iter();
+        let words = wrong.map(|what| what.split("; see ").next().unwrap_or_default().to_owned());
+        Self {
+            wrong: words.collect(),
+            ..self.clone()
         }
     }
 }
@@ -105,7 +125,6 @@ impl Prefix<'_> {
     }
 
     fn verify(&self, project: &Project, suites: &Suites, all: &[Change]) -> Result<Verified> {
-        let started = std::time::Instant::now();
         let needs = change::needed_crates(self.changes, all);
         let line = project.line_of(self.krate);
         // One place for all prefixes of a crate: what stands around it is built once.
@@ -141,8 +160,8 @@ impl Prefix<'_> {
         }
         Ok(Verified {
             inputs: self.inputs.clone(),
+            day: ledger::today(),
             passed: outcome.passed_count,
-            seconds: started.elapsed().as_secs(),
             wrong,
         })
     }
@@ -181,20 +200,5 @@ fn inputs(project: &Project, changes: &[Change], all: &[Change]) -> Result<Strin
             .collect();
         parts.push(assembly::digest_of(project, krate, &series)?);
     }
-    Ok(parts.join(" "))
-}
-
-fn record_path(project: &Project) -> Result<PathBuf> {
-    Ok(project.scratch("verify")?.join("record.json"))
-}
-
-/// A record that cannot be read is none: everything is done again.
-fn read(path: &Path) -> Record {
-    let text = fs::read(path).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
-}
-
-fn write(path: &Path, record: &Record) -> Result<()> {
-    let text = serde_json::to_vec_pretty(record).map_err(|error| Error::malformed(path, error))?;
-    fs::write(path, text).on("cannot write", path)
+    Ok(ledger::digest(&parts.join(" ")))
 }
