@@ -91,7 +91,8 @@ enum Verb {
 /// Take out each change, and say whether a test or a scenario notices.
 ///
 /// With a change goes what stands on it: what git cannot lay without it, what `needs` it, and what then does not compile. Then
-/// the tests that the change names should fail, and the scenarios of its defects grow. Builds each crate anew for each of its
+/// the tests that the change names should fail, and the scenarios of its defects grow. Where nothing notices, those behind it in
+/// its series go as well: a change that a later one mends by the way is superseded. Builds each crate anew for each of its
 /// changes, which takes minutes a change and a day for all of them; what is found stands in docs/mutations.toml at once, and
 /// is not looked for again until the change, or a crate around it, is another. So it may be stopped at any time.
 ///
@@ -107,7 +108,7 @@ struct MutateArgs {
     #[arg(long = "crate", value_name = "CRATE")]
     krate: Option<String>,
 
-    /// Tests alone, which takes half the time; a change that is looked at so is looked at again without this.
+    /// Tests alone, which takes half the time; without this, the scenarios of a change that was looked at so come to it.
     #[arg(long)]
     no_scenarios: bool,
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fork::change::{self, Change};
+use fork::change::{self, Change, TestName};
 use fork::ledger;
 use fork::project::Project;
 use fork::verbs::assemble;
@@ -60,7 +60,7 @@ pub struct Record {
 }
 
 /// What came of taking out one change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Looked {
     pub inputs: String,
@@ -78,6 +78,10 @@ pub struct Looked {
     /// By scenario; empty where none has its defects.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scenarios: BTreeMap<String, Seen>,
+    /// By test, with the changes behind it in its series out as well. Looked at where nothing notices otherwise: one of those
+    /// may mend the same by the way.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests_without_later: BTreeMap<String, Seen>,
     /// Whether scenarios were left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tests_alone: bool,
@@ -102,6 +106,8 @@ pub enum Seen {
 pub enum Held {
     Noticed,
     Unnoticed,
+    /// Nothing notices while a later change of its series is in, which mends the same, and its tests do without that one.
+    Superseded,
     NotIsolated,
     CannotTell,
     /// No test can fail without it, as it says itself.
@@ -110,13 +116,21 @@ pub enum Held {
     NotLooked,
 }
 
+impl Seen {
+    fn is_noticed(&self) -> bool {
+        matches!(self, Self::Noticed(_))
+    }
+}
+
 impl Looked {
     /// All of it in a word.
     pub fn held(&self) -> Held {
         let all = || self.tests.values().chain(self.scenarios.values());
         let any = |wanted: fn(&Seen) -> bool| all().any(wanted);
-        if any(|seen| matches!(seen, Seen::Noticed(_))) {
+        if any(Seen::is_noticed) {
             Held::Noticed
+        } else if self.tests_without_later.values().any(Seen::is_noticed) {
+            Held::Superseded
         } else if any(|seen| matches!(seen, Seen::NotIsolated(_))) {
             Held::NotIsolated
         } else if any(|seen| matches!(seen, Seen::CannotTell(_))) {
@@ -166,9 +180,8 @@ pub fn run(
     for (at, change) in chosen.iter().enumerate() {
         let inputs = ledger::digest(&mutant::inputs(project, &all, change)?);
         let known = record.change.get(&change.name());
-        let whole = |known: &&Looked| !known.tests_alone || wanted.no_scenarios;
-        let known = known.filter(|known| known.inputs == inputs).filter(whole);
-        let done = known.is_some() && !wanted.again;
+        let known = known.filter(|known| known.inputs == inputs && !wanted.again);
+        let done = known.is_some_and(|known| !known.tests_alone || wanted.no_scenarios);
         if change.facts.exempt.is_some() || done || wanted.list {
             continue;
         }
@@ -180,7 +193,7 @@ pub fn run(
         ));
         mutant::require_unedited(&assemble::ensure(&project.of(&change.krate))?)?;
         let mutant = Mutant::lay(project, &suites, &all, change)?;
-        let looked = bench.look(mutant, change, inputs, wanted.no_scenarios)?;
+        let looked = bench.look(mutant, change, inputs, known.cloned(), wanted.no_scenarios)?;
         tell(&format!("{}: {}", change.name(), looked.held()));
         record.change.insert(change.name(), looked);
         ledger::write(&path, HEAD, &record)?;
@@ -226,41 +239,58 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// `known`: what its tests said, where its scenarios alone were left out.
     fn look(
         &mut self,
         mut mutant: Mutant,
         change: &Change,
         inputs: String,
+        known: Option<Looked>,
         tests_alone: bool,
     ) -> Result<Looked> {
-        let mut tests = BTreeMap::new();
+        let mut looked = match known {
+            Some(known) => {
+                mutant.take_out(known.with.iter().cloned())?;
+                known
+            }
+            None => Looked {
+                inputs,
+                tests: self.tests(&mut mutant, change)?,
+                with: mutant.out(),
+                ..Looked::default()
+            },
+        };
+        looked.day = ledger::today();
+        looked.tests_alone = tests_alone;
+        if !tests_alone && mutant.has_workload() {
+            looked.scenarios = self.scenarios(&mut mutant, change)?;
+            let more = mutant.out().into_iter();
+            looked.with_for_scenarios = more.filter(|name| !looked.with.contains(name)).collect();
+        }
+        let later = mutant.later();
+        if looked.held() == Held::Unnoticed && !later.is_empty() {
+            mutant.take_out(later)?;
+            looked.tests_without_later = self.tests(&mut mutant, change)?;
+        }
+        Ok(looked)
+    }
+
+    /// The tests of the change, on the mutant.
+    fn tests(&self, mutant: &mut Mutant, change: &Change) -> Result<BTreeMap<String, Seen>> {
         let built = mutant.build_tests()?;
-        for test in &change.facts.tests {
-            let seen = match &built {
+        let seen = |test: &TestName| -> Result<Seen> {
+            Ok(match &built {
                 Built::Yes(()) => match mutant.fails(test)? {
                     Ok(said) => Seen::Noticed(self.without_paths(&said)),
                     Err(why) => Seen::Unnoticed(self.without_paths(&why)),
                 },
                 Built::No(why) => Seen::NotIsolated(self.without_paths(why)),
-            };
-            tests.insert(test.to_string(), seen);
-        }
-        let with = mutant.out();
-        let scenarios = if tests_alone || !mutant.has_workload() {
-            BTreeMap::new()
-        } else {
-            self.scenarios(&mut mutant, change)?
+            })
         };
-        let more = mutant.out().into_iter();
-        Ok(Looked {
-            inputs,
-            day: ledger::today(),
-            with_for_scenarios: more.filter(|name| !with.contains(name)).collect(),
-            with,
-            tests,
-            scenarios,
-            tests_alone,
-        })
+        let tests = change.facts.tests.iter();
+        tests
+            .map(|test| Ok((test.to_string(), seen(test)?)))
+            .collect()
     }
 
     /// The scenarios that have one of the change's defects, on the mutant.
@@ -416,6 +446,7 @@ impl std::fmt::Display for Held {
         f.pad(match self {
             Self::Noticed => "noticed",
             Self::Unnoticed => "NOT NOTICED",
+            Self::Superseded => "superseded",
             Self::NotIsolated => "not isolated",
             Self::CannotTell => "cannot tell",
             Self::Exempt => "exempt",
@@ -437,10 +468,9 @@ mod tests {
             inputs: "0123".into(),
             day: "2026-11-21".into(),
             with: vec!["a-1.0.0/b".into()],
-            with_for_scenarios: Vec::new(),
             tests: owned(tests),
             scenarios: owned(scenarios),
-            tests_alone: false,
+            ..Looked::default()
         }
     }
 
@@ -464,6 +494,12 @@ mod tests {
             Held::Unnoticed
         );
         assert_eq!(held(&[], &[]), Held::Unnoticed);
+
+        let mut mended_again = looked(&[("t", passes())], &[]);
+        mended_again.tests_without_later = BTreeMap::from([("t".to_owned(), passes())]);
+        assert_eq!(mended_again.held(), Held::Unnoticed);
+        mended_again.tests_without_later = BTreeMap::from([("t".to_owned(), noticed())]);
+        assert_eq!(mended_again.held(), Held::Superseded);
     }
 
     #[test]

@@ -41,10 +41,10 @@ pub fn mutate(findings: &Findings) -> String {
                 Seen::NotIsolated(why) => ("not isolated", why),
                 Seen::CannotTell(why) => ("cannot tell", why),
             };
-            let also = if *held == Held::Noticed {
-                " (others notice)"
-            } else {
-                ""
+            let also = match held {
+                Held::Noticed => " (others notice)",
+                Held::Superseded => " (it does where the changes behind it are out as well)",
+                _ => "",
             };
             text.push_str(&format!("  {name}: {what}: {word}: {why}{also}\n"));
         }
@@ -57,6 +57,7 @@ pub fn mutate(findings: &Findings) -> String {
     };
     let counts = [
         Held::Noticed,
+        Held::Superseded,
         Held::Unnoticed,
         Held::NotIsolated,
         Held::CannotTell,
@@ -84,13 +85,9 @@ mod tests {
     #[test]
     fn what_nothing_notices_is_in_its_row_below_it_and_in_the_result() {
         let looked = Looked {
-            inputs: String::new(),
-            day: String::new(),
             with: vec!["a-1.0.0/later".into()],
-            with_for_scenarios: Vec::new(),
             tests: BTreeMap::from([("src/t.rs::t".to_owned(), Seen::Unnoticed("passes".into()))]),
-            scenarios: BTreeMap::new(),
-            tests_alone: false,
+            ..Looked::default()
         };
         let findings = vec![
             ("a-1.0.0/one".to_owned(), Held::Unnoticed, Some(looked)),

@@ -77,6 +77,22 @@ impl<'a> Mutant<'a> {
         names.filter(with_it).collect()
     }
 
+    /// Takes out more than the change and what stands on it.
+    pub fn take_out(&mut self, names: impl IntoIterator<Item = String>) -> Result<()> {
+        self.out.extend(names);
+        self.lay_anew()
+    }
+
+    /// The changes behind this one in its series that are still in.
+    pub fn later(&self) -> Vec<String> {
+        let names = self.all.iter().filter_map(|other| {
+            let is_of_series = other.krate == self.change.krate;
+            is_of_series.then(|| other.name())
+        });
+        let behind = names.skip_while(|name| *name != self.change.name());
+        behind.filter(|name| !self.out.contains(name)).collect()
+    }
+
     /// Builds the tests of the change's crate. Lays anew what does not compile, without the later changes by which it does not.
     pub fn build_tests(&mut self) -> Result<Built<()>> {
         self.build(|mutant| mutant.without(|without| without.build()))
