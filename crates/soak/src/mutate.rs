@@ -177,8 +177,10 @@ pub fn run(
         baseline: None,
         flat: BTreeMap::new(),
     };
+    let inputs = mutant::inputs(project, &all)?;
+    let inputs = |change: &Change| ledger::digest(&inputs[&change.krate]);
     for (at, change) in chosen.iter().enumerate() {
-        let inputs = ledger::digest(&mutant::inputs(project, &all, change)?);
+        let inputs = inputs(change);
         let known = record.change.get(&change.name());
         let known = known.filter(|known| known.inputs == inputs && !wanted.again);
         let done = known.is_some_and(|known| !known.tests_alone || wanted.no_scenarios);
@@ -201,9 +203,10 @@ pub fn run(
     chosen
         .into_iter()
         .map(|change| {
-            let inputs = ledger::digest(&mutant::inputs(project, &all, change)?);
             let looked = record.change.get(&change.name());
-            let looked = looked.filter(|looked| looked.inputs == inputs).cloned();
+            let looked = looked
+                .filter(|looked| looked.inputs == inputs(change))
+                .cloned();
             let held = match (&change.facts.exempt, &looked) {
                 (Some(_), _) => Held::Exempt,
                 (None, Some(looked)) => looked.held(),

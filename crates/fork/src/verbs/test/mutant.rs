@@ -326,28 +326,36 @@ impl<'a> Mutant<'a> {
     }
 }
 
-/// Digests of everything that a mutant without this change is made from and tested with: its crate, those it needs, and
-/// those that need it.
-pub fn inputs(project: &Project, all: &[Change], change: &Change) -> Result<String> {
-    let series = |krate: &str| -> Vec<Change> {
-        let of_crate = all.iter().filter(|other| other.krate == krate);
-        of_crate.cloned().collect()
-    };
-    let mut crates = change::needed_crates(&series(&change.krate), all)
-        .into_iter()
-        .map(str::to_owned)
-        .collect::<BTreeSet<_>>();
-    crates.insert(change.krate.clone());
-    let needy = all
+/// By crate, digests of everything that a mutant without a change to it is made from and tested with: the crate, those it
+/// needs, and those that need it. `all` are the changes of every crate, in the order of the crates.
+pub fn inputs(project: &Project, all: &[Change]) -> Result<BTreeMap<String, String>> {
+    let series: BTreeMap<&str, &[Change]> = all
+        .chunk_by(|one, other| one.krate == other.krate)
+        .map(|series| (series[0].krate.as_str(), series))
+        .collect();
+    let needs: BTreeMap<&str, BTreeSet<&str>> = series
         .iter()
-        .map(|other| other.krate.as_str())
-        .filter(|krate| change::needed_crates(&series(krate), all).contains(change.krate.as_str()));
-    crates.extend(needy.map(str::to_owned).collect::<BTreeSet<_>>());
-    let mut parts = Vec::new();
-    for krate in &crates {
-        parts.push(assemble::digest_of(project, krate, &series(krate))?);
+        .map(|(krate, series)| (*krate, change::needed_crates(*series, all)))
+        .collect();
+    let mut digests = BTreeMap::new();
+    for krate in needs
+        .iter()
+        .flat_map(|(krate, needs)| needs.iter().chain([krate]))
+    {
+        if !digests.contains_key(krate) {
+            let changes = series.get(krate).copied().unwrap_or_default();
+            digests.insert(*krate, assemble::digest_of(project, krate, changes)?);
+        }
     }
-    Ok(parts.join(" "))
+    let around = |(krate, needed): (&&str, &BTreeSet<&str>)| {
+        let mut around = needed.clone();
+        let needy = needs.iter().filter(|(_, needed)| needed.contains(krate));
+        around.extend(needy.map(|(needy, _)| needy));
+        around.insert(krate);
+        let around = around.iter().map(|krate| digests[krate].as_str());
+        ((*krate).to_owned(), around.collect::<Vec<_>>().join(" "))
+    };
+    Ok(needs.iter().map(around).collect())
 }
 
 /// That `patched/` is what the changes say: a mutant is made from what stands there.
