@@ -6,7 +6,7 @@ use fork::change::{self, Change};
 use fork::defects::{self, State};
 use fork::project::{Line, Project};
 
-use crate::Result;
+use crate::{Result, mutate};
 
 /// A defect that is marked fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Claim {
     pub defect: String,
     /// The tests of the changes that claim it, and those that its row names beside them.
     pub tests: BTreeSet<String>,
+    /// How many of them `cargo soak mutate` has seen fail without the changes.
+    pub seen_failing: usize,
 }
 
 /// Those of the lines that are meant, in the order of docs/DEFECTS.md: what their changes claim. What no change of any line
@@ -24,6 +26,7 @@ pub struct Claim {
 pub fn read(project: &Project) -> Result<Vec<Claim>> {
     let changes = change::all(project)?;
     let every = change::all(&project.whole())?;
+    let seen_failing = mutate::seen_failing(project)?;
     let has_first = project.lines().iter().any(Line::is_first);
     let claims = |change: &Change, defect: &str| {
         let mut defects = change.facts.defects.iter();
@@ -51,7 +54,11 @@ pub fn read(project: &Project) -> Result<Vec<Claim>> {
                 .into_iter()
                 .filter(|name| name.starts_with("crates/") && name.contains("::")),
         );
-        Claim { defect, tests }
+        Claim {
+            defect,
+            seen_failing: tests.intersection(&seen_failing).count(),
+            tests,
+        }
     };
     Ok(fixed.filter(of_line).map(claim).collect())
 }

@@ -5,7 +5,7 @@
 //! on there, and an entry counts until something that it was made from changes. It builds without optimisation, since a
 //! mutant is built once, and its scenarios run at their quick sizes: they are to show growth, not to measure it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -114,6 +114,33 @@ pub enum Held {
     Exempt,
     /// The record says nothing of it as it stands.
     NotLooked,
+}
+
+/// The tests that the record has seen fail without their change as it stands now, as `<crate>-<version>/<test>`.
+///
+/// # Errors
+/// [`Error::Fork`] where the record or a change cannot be read.
+pub fn seen_failing(project: &Project) -> Result<BTreeSet<String>> {
+    let project = project.whole();
+    let record: Record = ledger::read(&project.root().join(RECORD))?;
+    let all = change::all(&project)?;
+    Ok(record.seen_failing(&all, &mutant::inputs(&project, &all)?))
+}
+
+impl Record {
+    fn seen_failing(&self, all: &[Change], inputs: &BTreeMap<String, String>) -> BTreeSet<String> {
+        let mut failing = BTreeSet::new();
+        for change in all {
+            let inputs = ledger::digest(&inputs[&change.krate]);
+            let looked = self.change.get(&change.name());
+            if let Some(looked) = looked.filter(|looked| looked.inputs == inputs) {
+                let tests = looked.tests.iter().chain(&looked.tests_without_later);
+                let noticed = tests.filter(|(_, seen)| seen.is_noticed());
+                failing.extend(noticed.map(|(test, _)| format!("{}/{test}", change.krate)));
+            }
+        }
+        failing
+    }
 }
 
 impl Seen {
@@ -533,5 +560,28 @@ mod tests {
         };
         ledger::write(&path, HEAD, &record).unwrap();
         assert_eq!(ledger::read::<Record>(&path).unwrap(), record);
+    }
+
+    #[test]
+    fn a_test_counts_as_seen_failing_while_its_change_is_as_it_was_then() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let project = Project::discover(here).unwrap().whole();
+        let all = change::all(&project).unwrap();
+        let inputs = mutant::inputs(&project, &all).unwrap();
+        let change = &all[0];
+        let mut record = Record::default();
+        let mut entry = looked(
+            &[
+                ("src/a.rs::t", Seen::Noticed("assertion failed".into())),
+                ("src/a.rs::u", Seen::Unnoticed("passes".into())),
+            ],
+            &[],
+        );
+        record.change.insert(change.name(), entry.clone());
+        assert_eq!(record.seen_failing(&all, &inputs), BTreeSet::new());
+        entry.inputs = ledger::digest(&inputs[&change.krate]);
+        record.change.insert(change.name(), entry);
+        let failing = BTreeSet::from([format!("{}/src/a.rs::t", change.krate)]);
+        assert_eq!(record.seen_failing(&all, &inputs), failing);
     }
 }

@@ -95,7 +95,7 @@ fn defects(summary: &Summary) -> Markup {
         @if !summary.defects.is_empty() && !summary.scenarios.is_empty() {
             h2 { "Each defect that is marked fixed, and what shows it" }
             div class="wide" { table {
-                thead { tr { th { "defect" } th { "scenarios" } th { "verdict" } th class="figure" { "tests" } } }
+                thead { tr { th { "defect" } th { "scenarios" } th { "verdict" } th class="figure" { "tests" } th class="figure" { "seen failing" } } }
                 tbody { @for row in &summary.defects { tr {
                     td { (row.defect) }
                     td { @for (at, name) in row.scenarios.iter().enumerate() {
@@ -103,6 +103,7 @@ fn defects(summary: &Summary) -> Markup {
                     } }
                     td class=(row.verdict.map_or("dim", class)) { (table::of_defect(row)) }
                     td class="figure" { (row.tests) }
+                    td class="figure" { (row.tests_seen_failing) }
                 } } }
             } }
         }

@@ -57,8 +57,10 @@ pub struct DefectSummary {
     pub scenarios: Vec<String>,
     /// The worst of theirs. One that also waits for another defect is open for this one, too.
     pub verdict: Option<Verdict>,
-    /// How many tests fail without the changes that claim it.
+    /// How many tests the changes that claim it name.
     pub tests: usize,
+    /// How many of those `cargo soak mutate` has seen fail without them.
+    pub tests_seen_failing: usize,
 }
 
 /// How the patched side has changed since an earlier run.
@@ -291,6 +293,7 @@ impl DefectSummary {
             scenarios: rows.iter().map(|row| row.name.clone()).collect(),
             verdict: rows.iter().map(|row| row.verdict).min_by_key(rank),
             tests: claim.tests.len(),
+            tests_seen_failing: claim.seen_failing,
             defect: claim.defect,
         }
     }

@@ -46,15 +46,17 @@ pub fn table(summary: &Summary, coloured: bool) -> String {
     format!("{TITLE}\n\n{}", table.trim_fmt())
 }
 
-/// A row a defect that is marked fixed: the scenarios it would make grow, and what they say; or that its tests alone show it.
+/// A row a defect that is marked fixed: the scenarios it would make grow, and what they say, or that its tests alone show it;
+/// and how many of its tests were seen failing without the fix.
 pub fn by_defect(summary: &Summary) -> String {
-    let header = ["defect", "scenarios", "verdict", "tests"].map(Cell::new);
+    let header = ["defect", "scenarios", "verdict", "tests", "seen failing"].map(Cell::new);
     let rows = summary.defects.iter().map(|row| {
         vec![
             Cell::new(&row.defect),
             Cell::new(row.scenarios.join(", ")),
             Cell::new(of_defect(row)),
             right(row.tests),
+            right(row.tests_seen_failing),
         ]
     });
     format!(

@@ -240,8 +240,8 @@ fn each_defect_that_is_marked_fixed_has_a_row_with_what_shows_it() {
     assert_eq!(
         rows,
         [
-            vec!["a-defect", "a", "fixed:", "flat", "0"],
-            vec!["c-defect", "tests", "alone", "1"]
+            vec!["a-defect", "a", "fixed:", "flat", "0", "0"],
+            vec!["c-defect", "tests", "alone", "1", "0"]
         ],
         "{}",
         done.stdout
