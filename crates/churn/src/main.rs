@@ -21,6 +21,7 @@ mod scenarios;
 mod served;
 mod session;
 mod visit;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! Whether a node still serves an honest peer, for scenarios that ask what it survives rather than what it keeps.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -98,4 +99,17 @@ pub async fn serves(owed: impl Future<Output = Result<()>>) -> Result<()> {
         ),
     };
     Err(Dead(what).into())
+}
+
+/// Does something that no panic may come of.
+///
+/// # Errors
+///
+/// [`Dead`] where one does.
+pub fn outlives<T>(deed: impl FnOnce() -> T) -> Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(deed)).map_err(|panic| {
+        let message = panic.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| panic.downcast_ref().map(String::as_str));
+        Dead(format!("panicked: {}", message.unwrap_or("for no reason"))).into()
+    })
 }

@@ -37,7 +37,8 @@ async fn lose_drivers(run: &mut Run) -> Result<()> {
     while run.next().await?.is_some() {
         let (client, server) = pair.connect().await?;
         // The client's driver was spawned as it dialled, the server's as it accepted.
-        runtime.abort_last().context("no driver was spawned")?;
+        let driver = runtime.take_last().context("no driver was spawned")?;
+        driver.abort();
         let reader = server.clone();
         tokio::spawn(async move { reader.read_datagram().await });
         tokio::spawn(async move { server.closed().await });
@@ -47,14 +48,13 @@ async fn lose_drivers(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Tokio's runtime, which can end what it spawned last.
+/// Tokio's runtime, of which what it spawned last can be aborted.
 #[derive(Debug, Default)]
-struct Abortable(Mutex<Option<AbortHandle>>);
+pub(super) struct Abortable(Mutex<Option<AbortHandle>>);
 
 impl Abortable {
-    fn abort_last(&self) -> Option<()> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.take().map(|task| task.abort())
+    pub(super) fn take_last(&self) -> Option<AbortHandle> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -6,19 +6,24 @@ mod careless_callers;
 mod dead_peers;
 mod driver_lost;
 pub mod forged_announcements;
+mod forged_gossip;
 mod gossip_locks;
 mod gossip_messages;
+mod hostile_frames;
 mod hostile_peers;
 mod idle_node;
 mod incoming_dropped;
 mod incoming_unaccepted;
+mod key_bundles;
 mod known_peers;
 mod large_messages;
 mod link_churn;
 mod lonely_bootstrap;
 mod peer_churn;
 mod quic_churn;
+mod quic_endpoints;
 mod resync_connections;
+mod shared_operations;
 mod silent_connections;
 mod store_growth;
 mod store_limits;
@@ -68,4 +73,23 @@ pub const SCENARIOS: &[Scenario] = &[
     hostile_peers::SHORT_FRAME,
     hostile_peers::OWN_ID,
     hostile_peers::SILENT_NEIGHBOUR,
+    hostile_frames::MALFORMED_PARAMETERS,
+    hostile_frames::RETIRED_IDS,
+    hostile_frames::STREAM_GAPS,
+    hostile_frames::EMPTY_DATAGRAMS,
+    hostile_frames::UNPERMITTED_STREAMS,
+    hostile_frames::STOPPED_STREAMS,
+    hostile_frames::FIRST_UNACKNOWLEDGED,
+    quic_endpoints::FAILED_CONNECTS,
+    quic_endpoints::WITHDRAWN_CONFIG,
+    quic_endpoints::REBOUND_SERVER,
+    quic_endpoints::LOST_ENDPOINT,
+    quic_endpoints::CLOSED_QUEUE,
+    shared_operations::SCENARIO,
+    key_bundles::SCENARIO,
+    forged_gossip::INVENTED_MESSAGES,
+    forged_gossip::PAYLOAD_FLOOD,
+    forged_gossip::LATE_FRAMES,
+    forged_gossip::MANY_ANNOUNCEMENTS,
+    forged_gossip::LOST_ANSWERS,
 ];

@@ -1,0 +1,187 @@
+//! What becomes of a QUIC endpoint, and of who waits on it, when it is used in a way that is rare and allowed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use iroh_quinn::TokioRuntime;
+use iroh_quinn_proto as proto;
+use rustls::RootCertStore;
+use tokio::time::{Duration, Instant, sleep};
+
+use super::driver_lost::Abortable;
+use super::{Quick, Scenario};
+use crate::quic::iroh_quinn::Pair;
+use crate::quic::{self, first_packets};
+use crate::run::Run;
+use crate::served::{outlives, serves};
+
+pub const FAILED_CONNECTS: Scenario = Scenario {
+    name: "failed-connects",
+    about: "An application of iroh-quinn-proto connects to names that are none, which fails at once",
+    event: "attempt failed",
+    defects: &["connect-leaks-cid"],
+    quick: Quick {
+        events: 9_600,
+        samples: 49,
+        warmup_events: 960,
+        settle_ms: 0,
+        seconds_max: 8,
+    },
+    budget_bytes_per_event: 1.0,
+    run: |run| Box::pin(fail_to_connect(run)),
+};
+
+pub const WITHDRAWN_CONFIG: Scenario = Scenario {
+    name: "withdrawn-config",
+    about: "An endpoint of iroh-quinn-proto ceases to be a server and becomes one again, while an attempt waits and knocks anew",
+    event: "configuration withdrawn, and a packet received",
+    defects: &["server-config-none-panics"],
+    quick: Quick {
+        events: 4_800,
+        samples: 49,
+        warmup_events: 480,
+        settle_ms: 0,
+        seconds_max: 8,
+    },
+    budget_bytes_per_event: 1.0,
+    run: |run| Box::pin(withdraw_config(run)),
+};
+
+pub const REBOUND_SERVER: Scenario = Scenario {
+    name: "rebound-server",
+    about: "A server of iroh-quinn that has nothing to do is given another socket, and a client connects to it there",
+    event: "server rebound, and reached",
+    defects: &["rebind-leaves-the-endpoint-deaf"],
+    quick: FEW,
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(rebind(run)),
+};
+
+pub const LOST_ENDPOINT: Scenario = Scenario {
+    name: "lost-endpoint",
+    about: "An endpoint of iroh-quinn loses its driver, as when its task is aborted, and its application waits until it is idle",
+    event: "driver lost, and waiting ended",
+    defects: &["wait-idle-hangs"],
+    quick: FEW,
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(lose_endpoints(run)),
+};
+
+pub const CLOSED_QUEUE: Scenario = Scenario {
+    name: "closed-queue",
+    about: "A server of iroh-quinn closes while a client waits to be accepted, and the client is told",
+    event: "server closed, and its client told",
+    defects: &["close-keeps-the-queue"],
+    quick: FEW,
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(close_with_queue(run)),
+};
+
+/// How often sockets are bound. Settled: past the few seconds in which a closed connection drains.
+const FEW: Quick = Quick {
+    events: 480,
+    samples: 49,
+    warmup_events: 160,
+    settle_ms: 10_000,
+    seconds_max: 12,
+};
+
+/// Past the few seconds in which a closed connection drains.
+const DRAINED: Duration = Duration::from_secs(10);
+
+async fn fail_to_connect(run: &mut Run) -> Result<()> {
+    let (cert, _) = quic::certificate()?;
+    let mut roots = RootCertStore::empty();
+    roots.add(cert)?;
+    let trusting = proto::ClientConfig::with_root_certificates(Arc::new(roots))?;
+    let config = Arc::new(proto::EndpointConfig::default());
+    let mut endpoint = proto::Endpoint::new(config, None, true, None);
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
+    let now = Instant::now().into_std();
+    while run.next().await?.is_some() {
+        let connected = endpoint.connect(now, trusting.clone(), to, "no name at all");
+        connected.err().context("it is no name")?;
+    }
+    Ok(())
+}
+
+async fn withdraw_config(run: &mut Run) -> Result<()> {
+    let (cert, key) = quic::certificate()?;
+    let config = Arc::new(proto::ServerConfig::with_single_cert(vec![cert], key)?);
+    let endpoint = Arc::new(proto::EndpointConfig::default());
+    let mut endpoint = proto::Endpoint::new(endpoint, Some(config.clone()), true, None);
+    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
+    let now = Instant::now().into_std();
+    while let Some(event) = run.next().await? {
+        let knock = |endpoint: &mut proto::Endpoint, packet: &[u8]| {
+            let answer = &mut Vec::new();
+            match endpoint.handle(now, from, None, None, packet.into(), answer) {
+                Some(proto::DatagramEvent::NewConnection(incoming)) => Some(incoming),
+                _ => None,
+            }
+        };
+        let offered = first_packets(event).find_map(|packet| {
+            let incoming = knock(&mut endpoint, &packet)?;
+            Some((incoming, packet))
+        });
+        let (incoming, packet) = offered.context("it hears nobody")?;
+        endpoint.set_server_config(None);
+        outlives(|| knock(&mut endpoint, &packet))?;
+        endpoint.set_server_config(Some(config.clone()));
+        endpoint.ignore(incoming);
+    }
+    Ok(())
+}
+
+async fn rebind(run: &mut Run) -> Result<()> {
+    let pair = Pair::new(Arc::new(TokioRuntime))?;
+    while run.next().await?.is_some() {
+        sleep(DRAINED).await;
+        pair.server.rebind(quic::socket()?)?;
+        serves(async {
+            let (client, server) = pair.connect().await?;
+            client.close(0_u32.into(), b"");
+            server.closed().await;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn lose_endpoints(run: &mut Run) -> Result<()> {
+    while run.next().await?.is_some() {
+        let runtime = Arc::new(Abortable::default());
+        let pair = Pair::new(runtime.clone())?;
+        // The client was made last.
+        let driver = runtime.take_last().context("no driver was spawned")?;
+        let (_client, server) = pair.connect().await?;
+        driver.abort();
+        serves(async {
+            pair.client.wait_idle().await;
+            Ok(())
+        })
+        .await?;
+        server.close(0_u32.into(), b"");
+    }
+    Ok(())
+}
+
+async fn close_with_queue(run: &mut Run) -> Result<()> {
+    while run.next().await?.is_some() {
+        let pair = Pair::new(Arc::new(TokioRuntime))?;
+        let connecting = pair
+            .client
+            .connect(pair.server.local_addr()?, "localhost")?;
+        // Time for its first packet.
+        sleep(Duration::from_millis(10)).await;
+        pair.server.close(0_u32.into(), b"");
+        serves(async {
+            connecting.await.err().context("it was accepted")?;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
