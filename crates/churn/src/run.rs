@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use rand::rngs::StdRng;
@@ -154,6 +154,7 @@ pub fn execute(plan: Plan, profile: Option<PathBuf>) -> Result<()> {
         .enable_all()
         .start_paused(true)
         .on_thread_start(sampler::count_exactly)
+        .on_thread_unpark(node::clock_may_have_jumped)
         .build()?;
     let result = runtime.block_on(async {
         let mut run = Run::start(plan, profile)?;
@@ -172,7 +173,7 @@ pub struct Run {
     plan: Plan,
     rng: StdRng,
     sampler: Sampler,
-    started: Instant,
+    started: SystemTime,
     events_begun: u64,
     samples_taken: u64,
     watched: Option<Watched>,
@@ -198,7 +199,7 @@ impl Run {
             plan,
             rng: StdRng::seed_from_u64(plan.seed),
             sampler: Sampler::new()?,
-            started: Instant::now(),
+            started: SystemTime::now(),
             events_begun: 0,
             samples_taken: 0,
             watched: None,
@@ -319,9 +320,10 @@ impl Run {
         Ok(())
     }
 
-    /// By the system's clock, not by the runtime's.
+    /// By the time of day, which never jumps with the runtime's clock.
     fn elapsed_ms(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+        let elapsed = self.started.elapsed().unwrap_or_default();
+        elapsed.as_millis() as u64
     }
 }
 

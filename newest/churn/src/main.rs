@@ -3,10 +3,11 @@
 //!
 //! The half that is not about these releases is that of `crates/churn`: the command line, the lines, the run and the
 //! readings. Here are the nodes and what happens to them.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[path = "../../../crates/churn/src/cli.rs"]
 mod cli;
+mod clock;
 mod member;
 mod node;
 #[path = "../../../crates/churn/src/orders.rs"]

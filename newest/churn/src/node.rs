@@ -17,6 +17,9 @@ use iroh_gossip::net::Gossip;
 use iroh_gossip::proto::{HyparviewConfig, TopicId};
 use serde_json::{Value, json};
 
+/// What is to be done whenever the runtime's clock may have jumped.
+pub use crate::clock::follow as clock_may_have_jumped;
+
 /// What a node is known by.
 pub type Key = SecretKey;
 
