@@ -268,3 +268,14 @@ impl Listener {
             .context("the node has ended the subscription")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::versions;
+
+    #[test]
+    fn the_manifest_names_the_releases_of_the_seed_line() {
+        assert_eq!(versions()["iroh-gossip"], "0.34.1");
+        assert_eq!(versions()["p2panda-net"], "0.4.0");
+    }
+}

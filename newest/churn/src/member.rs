@@ -2,7 +2,7 @@
 //!
 //! Unlike a scenario it goes by the system's clock, since it shares its network with other processes.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{env, fs, process, str};
 
@@ -12,10 +12,9 @@ use iroh::EndpointAddr;
 use p2panda_core::{Body, Hash, Header, Operation, SeqNum, SigningKey, Topic, VerifyingKey};
 use p2panda_net::addrs::NodeInfo;
 use p2panda_net::gossip::{GossipEvent, GossipHandle};
-use p2panda_net::iroh_endpoint::IrohConfig;
 use p2panda_net::sync::SyncHandle;
 use p2panda_net::utils::from_verifying_key;
-use p2panda_net::{AddressBook, Discovery, Endpoint, Gossip, LogSync};
+use p2panda_net::{AddressBook, Discovery, Endpoint, LogSync};
 use p2panda_store::operations::OperationStore;
 use p2panda_store::topics::TopicStore;
 use p2panda_store::{SqliteStore, SqliteStoreBuilder, Transaction};
@@ -26,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::orders::{self, Command, Event};
+use crate::panda::Panda;
 use crate::protocol::{self, SIDE};
 use crate::sampler::Sampler;
 
@@ -48,28 +48,19 @@ pub fn run(seed: u64) -> Result<()> {
 }
 
 async fn live(seed: u64, mut commands: mpsc::Receiver<Result<Command>>) -> Result<()> {
-    let key = SigningKey::from_bytes(&StdRng::seed_from_u64(seed).r#gen());
+    let key: [u8; 32] = StdRng::seed_from_u64(seed).r#gen();
     let sampler = Sampler::new()?;
-    let addresses = AddressBook::builder().spawn().await?;
-    let loopback = IrohConfig {
-        bind_ip_v4: Ipv4Addr::LOCALHOST,
-        bind_ip_v6: Ipv6Addr::LOCALHOST,
-        ..IrohConfig::default()
-    };
-    let endpoint = Endpoint::builder(addresses.clone())
-        .signing_key(key.clone())
-        .config(loopback)
-        .spawn()
-        .await?;
+    let Panda {
+        book: addresses,
+        gossip,
+        endpoint,
+    } = Panda::spawn(key).await?;
     introduce(&endpoint).await?;
     // Tells each node which topics the others have; it ends when it is dropped.
     let _discovery = Discovery::builder(addresses.clone(), endpoint.clone())
         .spawn()
         .await?;
-    let gossip = Gossip::builder(addresses.clone(), endpoint.clone())
-        .spawn()
-        .await?;
-    let mut log = Log::new(key).await?;
+    let mut log = Log::new(SigningKey::from_bytes(&key)).await?;
     let sync = LogSync::<_, u64, _>::builder(log.store.clone(), endpoint, gossip.clone())
         .spawn()
         .await?;

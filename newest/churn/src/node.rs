@@ -17,6 +17,8 @@ use iroh_gossip::net::Gossip;
 use iroh_gossip::proto::{HyparviewConfig, TopicId};
 use serde_json::{Value, json};
 
+use crate::run::Run;
+
 /// What is to be done whenever the runtime's clock may have jumped.
 pub use crate::clock::follow as clock_may_have_jumped;
 
@@ -106,12 +108,31 @@ impl Swarm {
         })
     }
 
+    /// Starts so many nodes with keys of the run, which watches them from here on, and has all of them join a topic. Whoever
+    /// drops the senders leaves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::spawn`] and [`Self::join_in_a_row`].
+    pub async fn in_a_topic(
+        run: &mut Run,
+        nodes: usize,
+        membership: HyparviewConfig,
+    ) -> Result<(Self, TopicId, Vec<GossipSender>)> {
+        let keys: Vec<_> = (0..nodes).map(|_| run.key()).collect();
+        let swarm = Self::spawn(keys, membership).await?;
+        run.watch(&swarm);
+        let topic = TopicId::from_bytes(run.random());
+        let senders = swarm.join_in_a_row(topic).await?;
+        Ok((swarm, topic, senders))
+    }
+
     /// Has all of them join a topic, each by way of the one before it. Whoever drops what this gives leaves.
     ///
     /// # Errors
     ///
     /// When one has stopped.
-    pub async fn join_in_a_row(&self, topic: TopicId) -> Result<Vec<GossipSender>> {
+    async fn join_in_a_row(&self, topic: TopicId) -> Result<Vec<GossipSender>> {
         let mut senders = Vec::new();
         let mut before = None;
         for node in self.nodes.iter() {
@@ -216,4 +237,15 @@ async fn count(mut receiver: GossipReceiver, neighbours: Arc<AtomicUsize>) {
         known = now;
     }
     neighbours.fetch_sub(known, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::versions;
+
+    #[test]
+    fn the_manifest_names_the_newest_releases() {
+        assert_eq!(versions()["iroh-gossip"], "0.101.0");
+        assert_eq!(versions()["p2panda-net"], "0.7.1");
+    }
 }

@@ -20,7 +20,7 @@ pub type Sync = LogSync<SqliteStore, u64, ()>;
 pub struct Panda {
     pub book: AddressBook,
     pub gossip: Gossip,
-    endpoint: Endpoint,
+    pub endpoint: Endpoint,
 }
 
 /// From here on time passes, and a rest before a sample takes as long as it says.
@@ -77,9 +77,10 @@ impl Panda {
     ///
     /// When one of them has stopped.
     pub async fn meet(&self, other: &Self) -> Result<()> {
-        let sockets = other.endpoint.endpoint().await?.bound_sockets().into_iter();
-        let id = other.endpoint.endpoint().await?.id();
-        let address = sockets.fold(EndpointAddr::new(id), EndpointAddr::with_ip_addr);
+        let endpoint = other.endpoint.endpoint().await?;
+        let sockets = endpoint.bound_sockets().into_iter();
+        let address = EndpointAddr::new(endpoint.id());
+        let address = sockets.fold(address, EndpointAddr::with_ip_addr);
         self.book.insert_node_info(NodeInfo::from(address)).await?;
         let topics = other.topics().await?;
         self.book.set_topics(other.id(), topics).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use iroh_gossip::proto::{HyparviewConfig, TopicId};
+use iroh_gossip::proto::HyparviewConfig;
 use tokio::time::sleep;
 
 use super::{Quick, Scenario};
@@ -40,12 +40,7 @@ async fn shuffle(run: &mut Run) -> Result<()> {
         shuffle_interval: SHUFFLE_INTERVAL,
         ..HyparviewConfig::default()
     };
-    let keys: Vec<_> = (0..NODES).map(|_| run.key()).collect();
-    let swarm = Swarm::spawn(keys, membership).await?;
-    run.watch(&swarm);
-    let senders = swarm
-        .join_in_a_row(TopicId::from_bytes(run.random()))
-        .await?;
+    let (swarm, _, senders) = Swarm::in_a_topic(run, NODES, membership).await?;
     // Just before the next shuffle.
     sleep(SHUFFLE_INTERVAL * 9 / 10).await;
 

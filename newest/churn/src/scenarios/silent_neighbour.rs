@@ -38,10 +38,7 @@ const SILENT: usize = 8;
 const BETWEEN: Duration = Duration::from_secs(1);
 
 async fn be_silent(run: &mut Run) -> Result<()> {
-    let topic = TopicId::from_bytes(run.random());
-    let swarm = Swarm::spawn([run.key(), run.key()], HyparviewConfig::default()).await?;
-    run.watch(&swarm);
-    let senders = swarm.join_in_a_row(topic).await?;
+    let (swarm, topic, senders) = Swarm::in_a_topic(run, 2, HyparviewConfig::default()).await?;
     let mut silent = VecDeque::new();
 
     while let Some(event) = run.next().await? {
