@@ -12,20 +12,20 @@ set -euo pipefail
 case "${1:-}" in -*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2 && exit 2 ;; esac
 config=$(realpath "${1:-$(dirname "$0")/simulate.toml}")
 cd "$(dirname "$0")/.."
-export CARGO_TARGET_DIR=$PWD/target
-made=$CARGO_TARGET_DIR/simulate
 features=(--no-default-features --features simulator --bin sim --ignore-rust-version)
 
 cargo fork assemble --line newest
+export CARGO_TARGET_DIR=$PWD/target/newest
+made=$CARGO_TARGET_DIR/simulate
 rm -rf "$made" && mkdir -p "$made/untouched"
 (cd newest && cargo build --release --locked --quiet --package iroh-gossip "${features[@]}")
-cp target/release/sim "$made/sim-patched"
+cp "$CARGO_TARGET_DIR/release/sim" "$made/sim-patched"
 # The first commit is the crate as published. What it builds on is what the patched side was built on.
 git -C newest/patched/iroh-gossip-0.101.0 archive upstream | tar -x -m -C "$made/untouched"
 printf '\n[workspace]\n' >>"$made/untouched/Cargo.toml"
 cp newest/Cargo.lock "$made/untouched/Cargo.lock"
 (cd "$made/untouched" && cargo build --release --offline --quiet "${features[@]}")
-cp target/release/sim "$made/sim-untouched"
+cp "$CARGO_TARGET_DIR/release/sim" "$made/sim-untouched"
 
 for side in untouched patched; do
     RUST_LOG=off "$made/sim-$side" run --config-path "$config" --out-dir "$made/$side.results" >/dev/null

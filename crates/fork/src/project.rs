@@ -107,6 +107,16 @@ impl Line {
         self.place.workload
     }
 
+    /// Where cargo builds what is of this line. Each has a folder of its own, as `.cargo/config.toml` of its workspace says:
+    /// crates that are also made for C have one name in both.
+    pub fn target_dir(&self) -> PathBuf {
+        let target = self.checkout.join("target");
+        match self.is_first() {
+            true => target,
+            false => target.join(self.name()),
+        }
+    }
+
     /// A path as messages say it: from the root of the checkout.
     pub fn shown(&self, path: &Path) -> String {
         let inner = path.strip_prefix(&self.checkout).unwrap_or(path);

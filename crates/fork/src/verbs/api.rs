@@ -140,7 +140,8 @@ fn items(
         .of(krate)
         .all_features(&manifest.features)
         .map_err(Error::Check)?;
-    let target = project.root().join("target");
+    let line = project.line_of(krate);
+    let target = line.target_dir();
     // Both sides write to one place, and cargo does not know of the other: what it takes for fresh may be the other side's.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let asked = now.unwrap_or_default().as_nanos();
@@ -149,7 +150,7 @@ fn items(
     let mut command = process::nightly_cargo();
     command
         .args(["doc", "--no-deps", "--lib", "--locked", "--quiet"])
-        .args(project.line_of(krate).build_flags())
+        .args(line.build_flags())
         .arg("-p")
         .arg(package_spec(krate))
         .args(more)
@@ -164,7 +165,7 @@ fn items(
         .build()
         .map_err(|error| Error::malformed(&json, error))?;
     let provided = provided(&json)?;
-    let line = |item: &public_api::PublicItem| {
+    let written = |item: &public_api::PublicItem| {
         let line = item.to_string();
         let method = additive::method_of(&line).filter(|method| provided.contains(*method));
         match method {
@@ -172,7 +173,7 @@ fn items(
             None => line,
         }
     };
-    Ok(api.items().map(line).collect())
+    Ok(api.items().map(written).collect())
 }
 
 /// The methods of traits that need not be implemented, as `Trait::method`: a signature does not tell.

@@ -77,7 +77,7 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
             }
             command
                 .env("CRITERION_HOME", &results)
-                .env("CARGO_TARGET_DIR", project.root().join("target"))
+                .env("CARGO_TARGET_DIR", line.target_dir())
                 .current_dir(dir);
             let status = command
                 .status()

@@ -112,10 +112,11 @@ impl Without<'_> {
         let krate = &self.change.krate;
         let (name, _) = split_name(krate).unwrap_or((krate, ""));
         let spec = package_spec(krate);
-        let mut command = self.of.cargo(self.project.line_of(krate), "test")?;
+        let line = self.project.line_of(krate);
+        let mut command = self.of.cargo(line, "test")?;
         command.args(["-p", &spec, "-p", untouched::SIDE]);
         command
-            .env("CARGO_TARGET_DIR", self.project.root().join("target"))
+            .env("CARGO_TARGET_DIR", line.target_dir())
             .current_dir(self.dir);
         for feature in &self.of.features {
             command.args(["--features", &format!("{name}/{feature}")]);

@@ -110,7 +110,7 @@ impl<'a> Mutant<'a> {
 
     /// Builds the workload on the mutant, and says where it stands.
     pub fn build_workload(&mut self) -> Result<Built<PathBuf>> {
-        let target = self.project.root().join("target");
+        let target = self.line().target_dir();
         let built = self.build(|mutant| {
             let mut command = mutant.line().cargo("build");
             command

@@ -145,7 +145,7 @@ impl Prefix<'_> {
             .arg("--no-fail-fast")
             .args(["-p", &package_spec(self.krate), "-p", untouched::SIDE])
             .args(["--lib", "--bins", "--tests"])
-            .env("CARGO_TARGET_DIR", project.root().join("target"))
+            .env("CARGO_TARGET_DIR", line.target_dir())
             .current_dir(dir);
         of.add_to(&mut command);
         let suite = Suite {
