@@ -1,6 +1,6 @@
 //! `verify`: every prefix of a series builds and passes, once.
 
-use crate::support::{BOUND, FACTS, Fixture, TOY, hook};
+use crate::support::{BOUND, BOUNDED, FACTS, Fixture, TOY, hook};
 
 /// A checkout with a second change behind the first.
 fn fixture(second: &str, test: &str) -> Fixture {
@@ -74,4 +74,30 @@ fn a_prefix_that_needs_a_later_change_is_named_and_the_others_are_tried() {
             && again.stdout.contains("verify: 2 of 2"),
         "{again:#?}"
     );
+}
+
+#[test]
+fn a_test_that_a_later_change_mends_is_left_out_before_it() {
+    let fixture = fixture("    if entries.len() > 3 {", TWO);
+    let unready = "#[test]\nfn the_second_is_laid() {\n    assert!(std::path::Path::new(\"tests/two.rs\").exists());\n}\n";
+    let bounded = fixture.of("book-is-bounded", "tests/bounded.rs");
+    fixture.write(&bounded, &format!("{BOUNDED}\n{unready}"));
+    let suite = |until: &str| {
+        format!(
+            "[[crate]]\nname = \"{TOY}\"\n\n[[crate.unready]]\ntest = \"the_second_is_laid\"\nuntil = \"{until}\"\nwhy = \"it asks for it\"\n"
+        )
+    };
+    fixture.write("tests/suites.toml", &suite("bound-is-one"));
+    fixture.fork(&["verify"]).refused(
+        1,
+        &["tests/suites.toml: toy-1.2.0 has no change bound-is-one"],
+    );
+    fixture.write("tests/suites.toml", &suite("bound-is-two"));
+    let done = fixture.fork(&["verify"]);
+    assert_eq!(done.code, 0, "{done:#?}");
+    let done = done
+        .says("left out until bound-is-two: toy-1.2.0 the_second_is_laid")
+        .says("toy-1.2.0/book-is-bounded: 1 tests passed")
+        .says("toy-1.2.0/bound-is-two: 3 tests passed");
+    drop(done);
 }

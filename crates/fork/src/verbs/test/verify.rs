@@ -48,6 +48,8 @@ struct Verified {
 struct Prefix<'a> {
     krate: &'a str,
     changes: &'a [Change],
+    /// All of the crate.
+    series: &'a [Change],
     inputs: String,
 }
 
@@ -148,6 +150,8 @@ impl Prefix<'_> {
             .env("CARGO_TARGET_DIR", line.target_dir())
             .current_dir(dir);
         of.add_to(&mut command);
+        of.leave_out_unready(&mut command, self.changes, self.series)
+            .map_err(Error::Check)?;
         let suite = Suite {
             label: format!("verify {}", self.name()),
             command,
@@ -182,6 +186,7 @@ fn prefixes<'a>(
             prefixes.push(Prefix {
                 krate: &series[0].krate,
                 changes,
+                series,
                 inputs: inputs(project, changes, all)?,
             });
         }
