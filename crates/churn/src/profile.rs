@@ -24,7 +24,7 @@ impl Profiles {
         })?;
         ensure!(
             on,
-            "the profiler is off: run with _RJEM_MALLOC_CONF=prof:true"
+            "the profiler is off: run with _RJEM_MALLOC_CONF=prof:true, or with MALLOC_CONF where jemalloc is malloc itself"
         );
         Ok(Self(folder))
     }

@@ -54,8 +54,8 @@ THE PROTOCOL
     {\"type\":\"error\",\"message\":\"one line\"}
 
   `run SCENARIO .. --profile DIR` writes who holds the heap as well, in jemalloc's own format: DIR/start.heap at the first
-  sample after the warm-up, DIR/end.heap at the last. For `cargo soak --profile`, which sets _RJEM_MALLOC_CONF=prof:true; a
-  workload without a profiler refuses.
+  sample after the warm-up, DIR/end.heap at the last. For `cargo soak --profile`, which sets _RJEM_MALLOC_CONF and
+  MALLOC_CONF to prof:true; a workload without a profiler refuses.
 
   The workloads here run real nodes over real sockets on loopback, but by a clock that jumps ahead to the next timer
   whenever nothing else is to be done: hours of waiting take seconds. A workload of your own may as well just wait.
