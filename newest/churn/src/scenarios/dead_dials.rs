@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use iroh::EndpointAddr;
+use iroh_gossip::ALPN;
 use iroh_gossip::proto::{HyparviewConfig, TopicId};
 use tokio::time::sleep;
 
@@ -29,11 +30,15 @@ pub const SCENARIO: Scenario = Scenario {
     run: |run| Box::pin(dial(run)),
 };
 
+/// Peers that are looked for before the first sample and have no address: as many as the fork remembers of those that it has
+/// no connection with.
+const SOUGHT_BEFORE: u64 = 4_096;
+
 /// How far apart two dials begin.
 const BETWEEN: Duration = Duration::from_secs(2);
 
-/// After the last of them every dial has been given up.
-const SETTLED: Duration = Duration::from_secs(60);
+/// After that every dial has been given up, and nothing runs any more for a peer that was sought.
+const SETTLED: Duration = Duration::from_secs(120);
 
 async fn dial(run: &mut Run) -> Result<()> {
     let swarm = Swarm::spawn([run.key(), run.key()], HyparviewConfig::default()).await?;
@@ -44,6 +49,12 @@ async fn dial(run: &mut Run) -> Result<()> {
     };
     let _stays = neighbour.join(topic, &[]).await?;
     let sender = here.join(topic, &[neighbour]).await?;
+    for _ in 0..SOUGHT_BEFORE {
+        let sought = EndpointAddr::new(run.key().public());
+        let found = here.endpoint.connect(sought, ALPN).await;
+        ensure!(found.is_err(), "somebody without an address was found");
+    }
+    sleep(SETTLED).await;
     // Bound and never read: whoever is here says nothing, and nobody else gets the port.
     let silent = UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let nowhere = silent.local_addr()?;
