@@ -101,6 +101,15 @@ impl Overlay {
         Ok(self.receiver.joined().await?)
     }
 
+    /// Tries to join through these peers as well, and waits for none.
+    ///
+    /// # Errors
+    ///
+    /// When the subscription has ended.
+    pub async fn join(&self, peers: Vec<NodeId>) -> Result<()> {
+        Ok(self.sender.join_peers(peers).await?)
+    }
+
     /// Says something to all on the topic.
     ///
     /// # Errors
@@ -146,7 +155,7 @@ impl Overlay {
 pub struct Link {
     connection: Connection,
     _send: SendStream,
-    _recv: RecvStream,
+    recv: RecvStream,
 }
 
 impl Link {
@@ -164,8 +173,22 @@ impl Link {
         Ok(Self {
             connection,
             _send: send,
-            _recv: recv,
+            recv,
         })
+    }
+
+    /// Has the node write no more, and holds the connection.
+    ///
+    /// # Errors
+    ///
+    /// When the stream has ended.
+    pub fn stop_listening(&mut self) -> Result<()> {
+        Ok(self.recv.stop(0_u32.into())?)
+    }
+
+    /// Waits until somebody closes the connection. Cancel safe.
+    pub async fn closed(&self) {
+        self.connection.closed().await;
     }
 
     pub fn is_open(&self) -> bool {

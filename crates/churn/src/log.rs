@@ -11,7 +11,7 @@ use p2panda_sync::log_sync::{LogSyncProtocol, TopicLogMap};
 use crate::node::Topic;
 
 /// The only log anybody writes.
-const LOG: u64 = 0;
+pub const LOG: u64 = 0;
 
 /// The sync protocol of a node that offers nothing but its own log.
 pub type OneLog = LogSyncProtocol<OwnLog, u64, (), MemoryStore<u64>>;

@@ -225,6 +225,15 @@ impl Run {
         Key::from_bytes(&self.random())
     }
 
+    /// How many events there are in all.
+    #[allow(
+        dead_code,
+        reason = "not every workload that shares this module asks for it"
+    )]
+    pub fn events(&self) -> u64 {
+        self.plan.events
+    }
+
     /// How many bytes an event of the canary leaks.
     pub fn leak_bytes(&self) -> usize {
         self.plan.leak_bytes as usize

@@ -20,7 +20,7 @@ pub struct Served {
     pub node: Node,
     pub address: NodeAddr,
     pub topic: Topic,
-    peer: Node,
+    pub peer: Node,
     here: Subscription,
     there: Subscription,
 }
@@ -42,8 +42,22 @@ impl Served {
     ///
     /// When one of them cannot bind its sockets.
     pub async fn start_as(run: &mut Run, node: NetworkBuilder<Topic>) -> Result<Self> {
+        let peer = node::loopback(run.key());
+        Self::start_between(run, node, peer).await
+    }
+
+    /// The same with a peer of the scenario's own making, too.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot bind its sockets.
+    pub async fn start_between(
+        run: &mut Run,
+        node: NetworkBuilder<Topic>,
+        peer: NetworkBuilder<Topic>,
+    ) -> Result<Self> {
         let topic = Topic(run.random());
-        let (node, peer) = node::pair(node, node::loopback(run.key())).await?;
+        let (node, peer) = node::pair(node, peer).await?;
         let (here, there) = node::join(&node, &peer, topic).await?;
         let address = node.endpoint().node_addr().await?;
         run.watch(&node);
@@ -73,6 +87,24 @@ impl Served {
         .await
     }
 
+    /// Has the peer say something.
+    ///
+    /// # Errors
+    ///
+    /// When it has stopped.
+    pub async fn peer_says(&self, words: &[u8]) -> Result<()> {
+        self.there.say(words).await
+    }
+
+    /// Waits until the node has heard just that.
+    ///
+    /// # Errors
+    ///
+    /// When it has stopped.
+    pub async fn hears(&mut self, words: &[u8]) -> Result<()> {
+        self.here.hear(words).await
+    }
+
     /// Shuts both down.
     ///
     /// # Errors
@@ -93,10 +125,7 @@ pub async fn serves(owed: impl Future<Output = Result<()>>) -> Result<()> {
     let what = match timeout(PATIENCE, owed).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => format!("{error:#}"),
-        Err(_) => format!(
-            "what was said was not heard within {} s",
-            PATIENCE.as_secs()
-        ),
+        Err(_) => format!("what was owed did not come within {} s", PATIENCE.as_secs()),
     };
     Err(Dead(what).into())
 }

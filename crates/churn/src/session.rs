@@ -7,9 +7,11 @@ use futures_util::SinkExt;
 use futures_util::sink;
 use iroh::endpoint::Connection;
 use iroh::{Endpoint, NodeAddr};
-use p2panda_core::PrivateKey;
+use p2panda_core::cbor::encode_cbor;
+use p2panda_core::{PrivateKey, PublicKey};
 use p2panda_net::{NetworkBuilder, SyncConfiguration};
 use p2panda_sync::{SyncError, SyncProtocol};
+use serde::Serialize;
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use crate::log::{Log, OneLog};
@@ -116,4 +118,23 @@ pub async fn one_log(key: &PrivateKey) -> Result<OneLog> {
     let mut log = Log::new(key.clone());
     log.append(key.public_key().as_bytes()).await?;
     Ok(log.protocol())
+}
+
+/// What a peer says in a session of log sync: which topic it is about, and what it has of whose logs; and that this is all.
+#[derive(Serialize)]
+#[serde(tag = "type", content = "value")]
+pub enum Said {
+    Have(Topic, Vec<(PublicKey, Vec<(u64, u64)>)>),
+    Done,
+}
+
+impl Said {
+    /// As it is said.
+    ///
+    /// # Errors
+    ///
+    /// Never, but the encoder has one.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(encode_cbor(self)?)
+    }
 }

@@ -1,8 +1,13 @@
 //! An application that is careless with what its node gave it: does the node go on serving an honest peer?
 
+use std::future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use iroh::endpoint::Connecting;
+use p2panda_net::ProtocolHandler;
 
 use super::{Quick, Scenario};
 use crate::node;
@@ -54,6 +59,36 @@ pub const MANY_SUBSCRIPTIONS: Scenario = Scenario {
     quick: FEW,
     budget_bytes_per_event: 512.0,
     run: |run| Box::pin(subscribe_often(run)),
+};
+
+pub const SECOND_SUBSCRIPTION: Scenario = Scenario {
+    name: "second-subscription",
+    about: "An application subscribes to a topic that it has joined, and drops that when it is ready, and an honest peer talks",
+    event: "second subscription made, ready and dropped, and an honest peer heard",
+    defects: &["ready-signal-lost"],
+    // Warm: past the 90 s for which gossip knows a message.
+    quick: Quick {
+        events: 240,
+        warmup_events: 80,
+        settle_ms: 0,
+        ..FEW
+    },
+    budget_bytes_per_event: 512.0,
+    run: |run| Box::pin(subscribe_twice(run)),
+};
+
+pub const STUCK_HANDLER: Scenario = Scenario {
+    name: "stuck-handler",
+    about: "An application has a protocol whose handler does not end when it is asked to, and shuts its node down",
+    event: "node started, and shut down",
+    defects: &["dead-actor-unnoticed"],
+    // Settled: past the few seconds in which an endpoint closes.
+    quick: Quick {
+        settle_ms: 10_000,
+        ..FEW
+    },
+    budget_bytes_per_event: 512.0,
+    run: |run| Box::pin(shut_down_with_stuck_handler(run)),
 };
 
 /// How often a careless deed is done. Settled: past the 90 s for which gossip knows a message.
@@ -118,4 +153,39 @@ async fn subscribe_often(run: &mut Run) -> Result<()> {
         served.talk::<32>(run).await?;
     }
     served.end().await
+}
+
+async fn subscribe_twice(run: &mut Run) -> Result<()> {
+    let mut served = Served::start(run).await?;
+    while run.next().await?.is_some() {
+        let mut second = node::subscribe(&served.node, served.topic).await?;
+        serves(second.joined()).await?;
+        drop(second);
+        served.talk::<32>(run).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    served.end().await
+}
+
+async fn shut_down_with_stuck_handler(run: &mut Run) -> Result<()> {
+    while run.next().await?.is_some() {
+        let node = node::loopback(run.key()).protocol(b"/churn-stuck/0", Stuck);
+        let node = node.build().await?;
+        serves(node.shutdown()).await?;
+    }
+    Ok(())
+}
+
+/// A handler that waits for what never comes, also when its node ends.
+#[derive(Debug)]
+struct Stuck;
+
+impl ProtocolHandler for Stuck {
+    fn accept(self: Arc<Self>, _: Connecting) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+        Box::pin(future::pending())
+    }
+
+    fn shutdown(self: Arc<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(future::pending())
+    }
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::{Quick, Scenario};
 use crate::run::{Dead, Run};
+use crate::served::outlives;
 
 pub const INVENTED_MESSAGES: Scenario = Scenario {
     name: "invented-messages",
@@ -77,6 +78,25 @@ pub const LOST_ANSWERS: Scenario = Scenario {
     },
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(lose_answers(run)),
+};
+
+pub const LARGE_NUMBERS: Scenario = Scenario {
+    name: "large-numbers",
+    about: "A neighbour sends a message that has come as far as can be said, and introduces a peer as far as can be said",
+    event: "message and introduction, each passed on with a number that can be",
+    defects: &[
+        "round-overflows",
+        "ttl-unclamped",
+        "message-ids-never-expire",
+    ],
+    // Warm: the ids of the first are forgotten, 90 s after they were seen.
+    quick: Quick {
+        events: 960,
+        warmup_events: 320,
+        ..FEW
+    },
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(send_large_numbers(run)),
 };
 
 /// Nothing is in flight at a sample. An event takes up to a second of the protocol's time.
@@ -171,6 +191,37 @@ async fn lose_answers(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
+async fn send_large_numbers(run: &mut Run) -> Result<()> {
+    /// More hops than anybody's own frames walk.
+    const FAR: u64 = 100;
+    let mut node = Node::new()?;
+    for other in 2..5 {
+        node.receive(other, json!({ "Swarm": { "Join": null } }))?;
+    }
+    while let Some(event) = run.next().await? {
+        node.pass(Duration::from_secs(1));
+        let walk = json!({ "peer": { "id": 100 + event, "data": null }, "ttl": u16::MAX });
+        node.receive(NEIGHBOUR, json!({ "Swarm": { "ForwardJoin": walk } }))?;
+        let far = message_after(&run.random::<32>(), u16::MAX);
+        outlives(|| node.receive(NEIGHBOUR, far))??;
+        for frame in mem::take(&mut node.sent) {
+            let frame = serde_json::to_value(frame)?;
+            let frame = &frame["message"];
+            let hops = frame["Gossip"]["Gossip"]["scope"]["Swarm"].as_u64();
+            if hops.is_some_and(|hops| hops != u64::from(u16::MAX)) {
+                return Err(Dead("a message is passed on as if it were new".into()).into());
+            }
+            let left = frame["Swarm"]["ForwardJoin"]["ttl"].as_u64();
+            if let Some(left) = left
+                && left > FAR
+            {
+                return Err(Dead(format!("an introduction walks on for {left} hops")).into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A node in a topic with one neighbour, its timers, and what it has sent.
 struct Node {
     state: State<u64, StdRng>,
@@ -252,8 +303,13 @@ fn announcement(ids: impl IntoIterator<Item = [u8; 32]>) -> Value {
 
 /// The frame that brings a message.
 fn message(content: &[u8]) -> Value {
+    message_after(content, 1)
+}
+
+/// The frame that brings a message after so many hops.
+fn message_after(content: &[u8], hops: u16) -> Value {
     let id = Hash::new(content);
-    let scope = json!({ "Swarm": 1 });
+    let scope = json!({ "Swarm": hops });
     let message = json!({ "id": id.as_bytes(), "content": content, "scope": scope });
     json!({ "Gossip": { "Gossip": message } })
 }

@@ -4,6 +4,7 @@ mod blob_downloads;
 pub mod canary;
 mod careless_callers;
 mod dead_peers;
+mod deaf_neighbour;
 mod driver_lost;
 pub mod forged_announcements;
 mod forged_gossip;
@@ -23,15 +24,19 @@ mod peer_churn;
 mod quic_churn;
 mod quic_endpoints;
 mod resync_connections;
+mod router;
 mod shared_operations;
 mod silent_connections;
 mod store_growth;
 mod store_limits;
 mod stranger_connects;
 mod sync_churn;
+mod sync_delta;
 mod sync_frames;
+mod sync_sessions;
 mod topic_churn;
 mod topic_rejoin;
+mod unanswered_dials;
 mod weak_handles;
 
 pub use crate::scenario::{Quick, Scenario};
@@ -82,14 +87,26 @@ pub const SCENARIOS: &[Scenario] = &[
     hostile_frames::FIRST_UNACKNOWLEDGED,
     quic_endpoints::FAILED_CONNECTS,
     quic_endpoints::WITHDRAWN_CONFIG,
+    quic_endpoints::BATCHED_DATAGRAMS,
     quic_endpoints::REBOUND_SERVER,
     quic_endpoints::LOST_ENDPOINT,
     quic_endpoints::CLOSED_QUEUE,
+    router::SCENARIO,
     shared_operations::SCENARIO,
     key_bundles::SCENARIO,
+    deaf_neighbour::SCENARIO,
+    sync_delta::SCENARIO,
+    careless_callers::STUCK_HANDLER,
+    careless_callers::SECOND_SUBSCRIPTION,
+    sync_sessions::WAITING_SESSIONS,
+    sync_sessions::OTHER_SESSION_FAILS,
+    sync_sessions::REPEATED_HAVE,
+    sync_sessions::ENDLESS_SESSION,
     forged_gossip::INVENTED_MESSAGES,
     forged_gossip::PAYLOAD_FLOOD,
     forged_gossip::LATE_FRAMES,
     forged_gossip::MANY_ANNOUNCEMENTS,
     forged_gossip::LOST_ANSWERS,
+    forged_gossip::LARGE_NUMBERS,
+    unanswered_dials::SCENARIO,
 ];

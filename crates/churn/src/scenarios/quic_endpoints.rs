@@ -8,6 +8,7 @@ use iroh_quinn::TokioRuntime;
 use iroh_quinn_proto as proto;
 use rustls::RootCertStore;
 use tokio::time::{Duration, Instant, sleep};
+use tokio_util::bytes::BytesMut;
 
 use super::driver_lost::Abortable;
 use super::{Quick, Scenario};
@@ -30,6 +31,23 @@ pub const FAILED_CONNECTS: Scenario = Scenario {
     },
     budget_bytes_per_event: 1.0,
     run: |run| Box::pin(fail_to_connect(run)),
+};
+
+pub const BATCHED_DATAGRAMS: Scenario = Scenario {
+    name: "batched-datagrams",
+    about: "Tiny datagrams come for an attempt that waits at an endpoint of iroh-quinn-proto, each received in a batch of 64 KiB",
+    event: "datagram received",
+    defects: &["incoming-bytes-undercount"],
+    // Warm: the attempt has as many as it may, where what they hold is counted.
+    quick: Quick {
+        events: 960,
+        samples: 49,
+        warmup_events: 480,
+        settle_ms: 0,
+        seconds_max: 8,
+    },
+    budget_bytes_per_event: 8.0,
+    run: |run| Box::pin(receive_batches(run)),
 };
 
 pub const WITHDRAWN_CONFIG: Scenario = Scenario {
@@ -106,28 +124,33 @@ async fn fail_to_connect(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
+async fn receive_batches(run: &mut Run) -> Result<()> {
+    const BATCH: usize = 64 * 1024;
+    let (cert, key) = quic::certificate()?;
+    let mut config = proto::ServerConfig::with_single_cert(vec![cert], key)?;
+    // Room for all of them, if each is taken for no more than it is long.
+    config.incoming_buffer_size(TINY as u64 * run.events());
+    let endpoint = Arc::new(proto::EndpointConfig::default());
+    let mut endpoint = proto::Endpoint::new(endpoint, Some(Arc::new(config)), true, None);
+    let (_waits, first) = knock(&mut endpoint, 0).context("it hears nobody")?;
+    let tiny = early_packet(&first);
+    while run.next().await?.is_some() {
+        let mut batch = BytesMut::zeroed(BATCH);
+        batch[..TINY].copy_from_slice(&tiny);
+        offer(&mut endpoint, batch.split_to(TINY));
+    }
+    Ok(())
+}
+
 async fn withdraw_config(run: &mut Run) -> Result<()> {
     let (cert, key) = quic::certificate()?;
     let config = Arc::new(proto::ServerConfig::with_single_cert(vec![cert], key)?);
     let endpoint = Arc::new(proto::EndpointConfig::default());
     let mut endpoint = proto::Endpoint::new(endpoint, Some(config.clone()), true, None);
-    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
-    let now = Instant::now().into_std();
     while let Some(event) = run.next().await? {
-        let knock = |endpoint: &mut proto::Endpoint, packet: &[u8]| {
-            let answer = &mut Vec::new();
-            match endpoint.handle(now, from, None, None, packet.into(), answer) {
-                Some(proto::DatagramEvent::NewConnection(incoming)) => Some(incoming),
-                _ => None,
-            }
-        };
-        let offered = first_packets(event).find_map(|packet| {
-            let incoming = knock(&mut endpoint, &packet)?;
-            Some((incoming, packet))
-        });
-        let (incoming, packet) = offered.context("it hears nobody")?;
+        let (incoming, packet) = knock(&mut endpoint, event).context("it hears nobody")?;
         endpoint.set_server_config(None);
-        outlives(|| knock(&mut endpoint, &packet))?;
+        outlives(|| offer(&mut endpoint, packet[..].into()))?;
         endpoint.set_server_config(Some(config.clone()));
         endpoint.ignore(incoming);
     }
@@ -184,4 +207,35 @@ async fn close_with_queue(run: &mut Run) -> Result<()> {
         .await?;
     }
     Ok(())
+}
+
+/// Offers a new attempt: what waits then, and the packet that it began with.
+fn knock(endpoint: &mut proto::Endpoint, number: u64) -> Option<(proto::Incoming, Vec<u8>)> {
+    first_packets(number).find_map(|packet| {
+        let incoming = offer(endpoint, packet[..].into())?;
+        Some((incoming, packet))
+    })
+}
+
+/// Hands a datagram in: the attempt, if it begins one.
+fn offer(endpoint: &mut proto::Endpoint, datagram: BytesMut) -> Option<proto::Incoming> {
+    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
+    let now = Instant::now().into_std();
+    match endpoint.handle(now, from, None, None, datagram, &mut Vec::new()) {
+        Some(proto::DatagramEvent::NewConnection(incoming)) => Some(incoming),
+        _ => None,
+    }
+}
+
+/// Bytes of an [`early_packet`].
+const TINY: usize = 20;
+
+/// A packet of early data for the attempt that began with this one: its version and id, and next to nothing behind them.
+fn early_packet(first: &[u8]) -> [u8; TINY] {
+    let mut packet = [0; TINY];
+    packet[0] = 0xd0;
+    packet[1..14].copy_from_slice(&first[1..14]);
+    // No id of its own, and four bytes more.
+    packet[15] = 4;
+    packet
 }
