@@ -22,7 +22,7 @@ use iroh_quinn_proto::{
 use tokio_util::bytes::BytesMut;
 
 /// The peer's address.
-pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4433);
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4433);
 
 /// The peer's id of each of its connections.
 const PEER_ID: [u8; ID_LEN] = [0xee; ID_LEN];

@@ -4,7 +4,7 @@ use std::future;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use iroh_quinn_proto::{Connection, Dir, StreamId, TransportConfig, VarInt, WriteError};
+use iroh_quinn_proto::{Connection, Dir, Side, StreamId, TransportConfig, VarInt, WriteError};
 use tokio::task::JoinSet;
 
 use super::{Quick, Scenario};
@@ -189,11 +189,13 @@ async fn send_empty_datagrams(run: &mut Run) -> Result<()> {
 }
 
 async fn open_unpermitted_streams(run: &mut Run) -> Result<()> {
+    /// How many a peer may have open by default.
+    const PERMITTED: u64 = 100;
     let mut server = Server::new(TransportConfig::default());
     let mut handlers = JoinSet::new();
     while let Some(event) = run.next().await? {
         server.connect()?;
-        let last = peers_stream(Dir::Bi, 116 + 16 * event);
+        let last = peers_stream(Dir::Bi, PERMITTED + 16 * (event + 1));
         server.send(&frame(MAX_STREAM_DATA, &[last, 1000], b""));
         let Some(connection) = server.connection() else {
             // It goes with its connection.
@@ -223,7 +225,7 @@ async fn be_credited_twice(run: &mut Run) -> Result<()> {
             let stopped = peers_stream(Dir::Uni, streams);
             fill(&mut server, stopped);
             if let Some(connection) = server.connection() {
-                let id = StreamId::new(iroh_quinn_proto::Side::Client, Dir::Uni, streams);
+                let id = StreamId::new(Side::Client, Dir::Uni, streams);
                 connection.recv_stream(id).stop(VarInt::from_u32(0))?;
             }
             server.send(&frame(RESET_STREAM, &[stopped, 0, WINDOW as u64], b""));
