@@ -206,10 +206,14 @@ impl Subscription {
         self.listener.next().await
     }
 
-    /// Drops what has arrived so far. The untouched node stops over a subscription that nobody reads
+    /// Drops what has arrived so far, and says how many messages of gossip that was. The untouched node stops over a subscription that nobody reads
     /// (slow-subscriber-stalls-node).
-    pub fn ignore(&mut self) {
-        while self.listener.from_network.try_recv().is_ok() {}
+    pub fn ignore(&mut self) -> usize {
+        let mut messages = 0;
+        while let Ok(heard) = self.listener.from_network.try_recv() {
+            messages += usize::from(matches!(heard, FromNetwork::GossipMessage { .. }));
+        }
+        messages
     }
 
     /// The halves, for who speaks and listens at the same time.

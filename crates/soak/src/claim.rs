@@ -14,6 +14,8 @@ pub struct Claim {
     pub defect: String,
     /// The tests of the changes that claim it, and those that its row names beside them.
     pub tests: BTreeSet<String>,
+    /// No test can fail without the changes, as each of them says: they add API, or mend what does not compile.
+    pub is_exempt: bool,
     /// How many of them `cargo soak mutate` has seen fail without the changes.
     pub seen_failing: usize,
 }
@@ -42,8 +44,13 @@ pub fn read(project: &Project) -> Result<Vec<Claim>> {
             || has_first && !every.iter().any(|change| claims(change, defect))
     };
     let claim = |(defect, named): (String, Vec<String>)| {
-        let claiming = changes.iter().filter(|change| claims(change, &defect));
-        let tests = claiming.flat_map(|change| {
+        let claiming: Vec<_> = changes
+            .iter()
+            .filter(|change| claims(change, &defect))
+            .collect();
+        let is_exempt = |change: &&Change| change.facts.exempt.is_some();
+        let is_exempt = !claiming.is_empty() && claiming.iter().all(is_exempt);
+        let tests = claiming.into_iter().flat_map(|change| {
             let tests = change.facts.tests.iter();
             tests.map(|test| format!("{}/{test}", change.krate))
         });
@@ -56,6 +63,7 @@ pub fn read(project: &Project) -> Result<Vec<Claim>> {
         );
         Claim {
             defect,
+            is_exempt,
             seen_failing: tests.intersection(&seen_failing).count(),
             tests,
         }

@@ -107,6 +107,7 @@ pub const SCENARIOS: &[Scenario] = &[
     forged_gossip::LATE_FRAMES,
     forged_gossip::MANY_ANNOUNCEMENTS,
     forged_gossip::LOST_ANSWERS,
-    forged_gossip::LARGE_NUMBERS,
+    forged_gossip::MANY_HOPS,
+    forged_gossip::LONG_WALKS,
     unanswered_dials::SCENARIO,
 ];

@@ -47,10 +47,9 @@ async fn have_handlers_panic(run: &mut Run) -> Result<()> {
     let stranger = node::endpoint(&run.key()).await?;
     let honest = node::endpoint(&run.key()).await?;
     while run.next().await?.is_some() {
-        if let Ok(connection) = stranger.connect(address.clone(), PANICS).await {
-            // Until the handler is gone.
-            let _ = timeout(PATIENCE, connection.closed()).await;
-        }
+        let connection = stranger.connect(address.clone(), PANICS).await?;
+        // Until the handler is gone.
+        let _ = timeout(PATIENCE, connection.closed()).await;
         serves(async {
             let connection = honest.connect(address.clone(), GREETS).await?;
             let greeting = connection.accept_uni().await;

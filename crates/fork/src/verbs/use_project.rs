@@ -52,6 +52,13 @@ pub fn run(
     vendor: Option<&Path>,
 ) -> Result<()> {
     let target = find_target(target)?;
+    if let Some(unfinished) = state(&target)?.filter(|undo| undo.left.is_none()) {
+        println!(
+            "{}: an earlier `use` was interrupted; what it had done is taken back",
+            target.root.display()
+        );
+        put_back(&target, &unfinished)?;
+    }
     if target.undo_dir().exists() {
         return Err(Error::Usage(format!(
             "{0} uses the fork already; `cargo fork use {0} --undo` takes that back first",
@@ -70,15 +77,12 @@ pub fn run(
 pub fn undo(target: &Path) -> Result<()> {
     let target = find_target(target)?;
     let dir = target.undo_dir();
-    let state = dir.join(STATE);
-    let text = fs::read(&state).map_err(|_| {
-        Error::Usage(format!(
+    let Some(undo) = state(&target)? else {
+        return Err(Error::Usage(format!(
             "{}: nothing to undo: it does not use the fork",
             target.root.display()
-        ))
-    })?;
-    let undo: Undo =
-        serde_json::from_slice(&text).map_err(|error| Error::malformed(&state, error))?;
+        )));
+    };
     let paths = [target.manifest(), target.lock()];
     for (path, left) in paths.iter().zip(undo.left.iter().flatten()) {
         if digest(path).ok().as_ref() != Some(left) {
@@ -139,6 +143,17 @@ fn save(target: &Target) -> Result<Undo> {
     }
     note(target, &undo)?;
     Ok(undo)
+}
+
+/// What an earlier `use` noted; nothing where there was none.
+fn state(target: &Target) -> Result<Option<Undo>> {
+    let path = target.undo_dir().join(STATE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read(&path).on("cannot read", &path)?;
+    let undo = serde_json::from_slice(&text).map_err(|error| Error::malformed(&path, error))?;
+    Ok(Some(undo))
 }
 
 fn note(target: &Target, undo: &Undo) -> Result<()> {

@@ -70,6 +70,25 @@ fn a_project_is_pointed_at_the_fork_and_back_byte_for_byte() {
 }
 
 #[test]
+fn a_use_that_was_interrupted_is_taken_back_before_the_next() {
+    let fixture = Fixture::new();
+    let scratch = fixture.scratch();
+    scratch.lock_on("1.2.0");
+    let before = scratch.everything();
+    assert_eq!(fork_use(&fixture, &scratch, &[]).code, 0);
+    // What is noted last was not.
+    let state = ".evergreen-undo/state.json";
+    let mut noted: serde_json::Value = serde_json::from_str(&scratch.read(state)).unwrap();
+    noted["left"] = serde_json::Value::Null;
+    scratch.write(state, &noted.to_string());
+    fork_use(&fixture, &scratch, &[])
+        .done()
+        .says("an earlier `use` was interrupted");
+    fork_use(&fixture, &scratch, &["--undo"]).done();
+    assert!(before == scratch.everything());
+}
+
+#[test]
 fn a_project_without_a_lock_is_without_one_again() {
     let fixture = Fixture::new();
     let scratch = fixture.scratch();

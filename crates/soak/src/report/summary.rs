@@ -59,7 +59,9 @@ pub struct DefectSummary {
     pub verdict: Option<Verdict>,
     /// How many tests the changes that claim it name.
     pub tests: usize,
-    /// How many of those `cargo soak mutate` has seen fail without them.
+    /// Whether no test can fail without them: they add API, or mend what does not compile.
+    pub is_exempt: bool,
+    /// How many of those tests `cargo soak mutate` has seen fail without them.
     pub tests_seen_failing: usize,
 }
 
@@ -293,6 +295,7 @@ impl DefectSummary {
             scenarios: rows.iter().map(|row| row.name.clone()).collect(),
             verdict: rows.iter().map(|row| row.verdict).min_by_key(rank),
             tests: claim.tests.len(),
+            is_exempt: claim.is_exempt,
             tests_seen_failing: claim.seen_failing,
             defect: claim.defect,
         }

@@ -68,6 +68,7 @@ pub fn by_defect(summary: &Summary) -> String {
 /// What is to be said of a defect in a word or two.
 pub fn of_defect(row: &DefectSummary) -> &'static str {
     match row.verdict {
+        None if row.is_exempt => "API or build alone",
         None if row.tests == 0 => "shown by nothing here",
         None => "tests alone",
         Some(Verdict::Open) => "another one is open",

@@ -4,7 +4,7 @@
 //! and the tests of its changes. That takes long; what came of a prefix is recorded at once, and one that stands is not done
 //! again until something in it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,8 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     let all = change::all(project)?;
     let path = project.root().join(RECORD);
     let mut record: Record = ledger::read(&path)?;
+    let there = change::all(&project.whole())?;
+    let there: BTreeSet<String> = there.iter().map(Change::name).collect();
     let prefixes = prefixes(project, name, &all)?;
     let mut wrong = 0;
     for (at, prefix) in prefixes.iter().enumerate() {
@@ -79,6 +81,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
                 record
                     .change
                     .insert(name.clone(), verified.for_the_record());
+                record.change.retain(|name, _| there.contains(name));
                 ledger::write(&path, HEAD, &record)?;
                 verified
             }
