@@ -40,8 +40,8 @@ impl Panda {
             bind_ip_v6: Ipv6Addr::LOCALHOST,
             ..IrohConfig::default()
         };
-        // By default a book's store takes up to 16 connections, as questions meet, and each fills a cache of its own: 18 MB for two
-        // nodes after a thousand topics. That is bounded, and not what is looked for here.
+        // By default a book's store takes up to 16 connections, as questions meet, and each fills a cache of its own: 18 MB for
+        // two nodes after a thousand topics. That is bounded, and not what is looked for here.
         let store = SqliteStoreBuilder::memory().build().await?;
         let book = AddressBook::builder().store(store).spawn().await?;
         let endpoint = Endpoint::builder(book.clone())

@@ -30,7 +30,7 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 /// How long what was said may take to be heard, by the system's clock.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn come_and_go(run: &mut Run) -> Result<()> {
     by_the_systems_clock();
