@@ -226,3 +226,20 @@ fn a_project_that_no_line_fits_is_refused_and_left_as_it_is() {
     assert!(before == scratch.everything());
     assert!(!fixture.path("patched").exists());
 }
+
+#[test]
+fn the_tests_of_a_line_that_was_not_tested_are_not_missed() {
+    let fixture = fixture();
+    fixture.fork(&["test", "toy-1.2.0"]).done();
+    let done = fixture.fork(&["lint", "--quick", "--line", "newest"]);
+    let unlooked = "ran no crate of the line newest; whether its named tests run is not checked";
+    assert!(!done.stdout.contains("did not run and pass"), "{done:?}");
+    let done = done.says(unlooked);
+    assert!(!done.stdout.contains("of the line seed"), "{done:?}");
+
+    // Of both, the one that was tested is looked at still.
+    let done = fixture
+        .fork(&["lint", "--quick", "--line", "all"])
+        .says(unlooked);
+    assert!(!done.stdout.contains("of the line seed"), "{done:?}");
+}

@@ -33,6 +33,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// The crates whose suites ran, as `<crate>-<version>`.
+    pub fn crates(&self) -> impl Iterator<Item = &str> {
+        self.passed.keys().map(String::as_str)
+    }
+
     /// Whether a test that a change names ran there and passed.
     pub fn passed(&self, krate: &str, name: &TestName) -> bool {
         self.passed.get(krate).is_some_and(|passed| {
