@@ -1,5 +1,6 @@
 //! `cargo fork test --before SLUG`: a change's tests without its fix must fail.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -91,18 +92,19 @@ pub(super) struct Without<'a> {
 }
 
 impl Without<'_> {
-    /// Builds the crate and all its tests.
+    /// Builds what holds the tests that the change names, and nothing else: a crate has an integration test a file, and each
+    /// is linked by itself.
     pub fn build(&self) -> Result<Outcome> {
-        let args = ["--lib", "--tests", "--no-run"];
+        let tests = self.change.facts.tests.iter();
+        let targets: BTreeSet<_> = tests.map(target_args).collect();
+        let mut args: Vec<_> = targets.into_iter().flatten().collect();
+        args.push("--no-run");
         run::run(self.project, &self.suite("build", &args)?)
     }
 
     /// Runs one test: what it said when it failed, or why that it did not is wrong.
     pub fn fails(&self, test: &TestName) -> Result<Result<String, String>> {
-        let mut args = match test.target() {
-            Some(target) => vec!["--test", target],
-            None => vec!["--lib"],
-        };
+        let mut args = target_args(test);
         args.extend(["--", &test.test]);
         let suite = self.suite(&test.test.replace("::", "-"), &args)?;
         Ok(verdict(test, &run::run(self.project, &suite)?))
@@ -127,6 +129,14 @@ impl Without<'_> {
             command,
             seconds_max: self.of.seconds_max,
         })
+    }
+}
+
+/// Which target of the crate holds a test, as cargo is told it.
+fn target_args(test: &TestName) -> Vec<&str> {
+    match test.target() {
+        Some(target) => vec!["--test", target],
+        None => vec!["--lib"],
     }
 }
 
