@@ -26,9 +26,11 @@ pub struct Claim {
 /// # Errors
 /// [`Error::Fork`](crate::Error::Fork) where a change or the page cannot be read.
 pub fn read(project: &Project) -> Result<Vec<Claim>> {
-    let changes = change::all(project)?;
     let every = change::all(&project.whole())?;
-    let seen_failing = mutate::seen_failing(project)?;
+    let seen_failing = mutate::seen_failing(project, &every)?;
+    let crates = project.crates()?;
+    let is_meant = |change: &&Change| crates.contains(&change.krate);
+    let changes: Vec<_> = every.iter().filter(is_meant).collect();
     let has_first = project.lines().iter().any(Line::is_first);
     let claims = |change: &Change, defect: &str| {
         let mut defects = change.facts.defects.iter();
@@ -46,6 +48,7 @@ pub fn read(project: &Project) -> Result<Vec<Claim>> {
     let claim = |(defect, named): (String, Vec<String>)| {
         let claiming: Vec<_> = changes
             .iter()
+            .copied()
             .filter(|change| claims(change, &defect))
             .collect();
         let is_exempt = |change: &&Change| change.facts.exempt.is_some();

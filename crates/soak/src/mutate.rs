@@ -116,24 +116,28 @@ pub enum Held {
     NotLooked,
 }
 
-/// The tests that the record has seen fail without their change as it stands now, as `<crate>-<version>/<test>`.
+/// The tests that the record has seen fail without their change as it stands now, as `<crate>-<version>/<test>`; `all` are
+/// the changes of every line.
 ///
 /// # Errors
-/// [`Error::Fork`] where the record or a change cannot be read.
-pub fn seen_failing(project: &Project) -> Result<BTreeSet<String>> {
+/// [`Error::Fork`] where the record or a pin cannot be read.
+pub fn seen_failing(project: &Project, all: &[Change]) -> Result<BTreeSet<String>> {
     let project = project.whole();
     let record: Record = ledger::read(&project.root().join(RECORD))?;
-    let all = change::all(&project)?;
-    Ok(record.seen_failing(&all, &mutant::inputs(&project, &all)?))
+    Ok(record.seen_failing(all, &mutant::inputs(&project, all)?))
 }
 
 impl Record {
+    /// The entry of a change, where it fits the change as it stands: `inputs` are those of [`mutant::inputs`].
+    fn fitting(&self, change: &Change, inputs: &BTreeMap<String, String>) -> Option<&Looked> {
+        let looked = self.change.get(&change.name());
+        looked.filter(|looked| looked.inputs == inputs[&change.krate])
+    }
+
     fn seen_failing(&self, all: &[Change], inputs: &BTreeMap<String, String>) -> BTreeSet<String> {
         let mut failing = BTreeSet::new();
         for change in all {
-            let inputs = ledger::digest(&inputs[&change.krate]);
-            let looked = self.change.get(&change.name());
-            if let Some(looked) = looked.filter(|looked| looked.inputs == inputs) {
+            if let Some(looked) = self.fitting(change, inputs) {
                 let noticed = looked.tests.iter().filter(|(_, seen)| seen.is_noticed());
                 failing.extend(noticed.map(|(test, _)| format!("{}/{test}", change.krate)));
             }
@@ -204,11 +208,9 @@ pub fn run(
         flat: BTreeMap::new(),
     };
     let inputs = mutant::inputs(project, &all)?;
-    let inputs = |change: &Change| ledger::digest(&inputs[&change.krate]);
     for (at, change) in chosen.iter().enumerate() {
-        let inputs = inputs(change);
-        let known = record.change.get(&change.name());
-        let known = known.filter(|known| known.inputs == inputs && !wanted.again);
+        let known = record.fitting(change, &inputs);
+        let known = known.filter(|_| !wanted.again);
         let done = known.is_some_and(|known| !known.tests_alone || wanted.no_scenarios);
         if change.facts.exempt.is_some() || done || wanted.list {
             continue;
@@ -221,6 +223,7 @@ pub fn run(
         ));
         mutant::require_unedited(&assemble::ensure(&project.of(&change.krate))?)?;
         let mutant = Mutant::lay(project, &suites, &all, change)?;
+        let inputs = inputs[&change.krate].clone();
         let looked = bench.look(mutant, change, inputs, known.cloned(), wanted.no_scenarios)?;
         tell(&format!("{}: {}", change.name(), looked.held()));
         record.change.insert(change.name(), looked);
@@ -232,10 +235,7 @@ pub fn run(
     chosen
         .into_iter()
         .map(|change| {
-            let looked = record.change.get(&change.name());
-            let looked = looked
-                .filter(|looked| looked.inputs == inputs(change))
-                .cloned();
+            let looked = record.fitting(change, &inputs).cloned();
             let held = match (&change.facts.exempt, &looked) {
                 (Some(_), _) => Held::Exempt,
                 (None, Some(looked)) => looked.held(),
@@ -581,7 +581,7 @@ mod tests {
         );
         record.change.insert(change.name(), entry.clone());
         assert_eq!(record.seen_failing(&all, &inputs), BTreeSet::new());
-        entry.inputs = ledger::digest(&inputs[&change.krate]);
+        entry.inputs = inputs[&change.krate].clone();
         record.change.insert(change.name(), entry);
         let failing = BTreeSet::from([format!("{}/src/a.rs::t", change.krate)]);
         assert_eq!(record.seen_failing(&all, &inputs), failing);

@@ -19,7 +19,7 @@ use crate::error::IoContext;
 use crate::git::{Repo, UPSTREAM};
 use crate::project::{Line, Project};
 use crate::verbs::untouched;
-use crate::{Error, Result, assemble, change, lay};
+use crate::{Error, Result, assemble, change, lay, ledger};
 
 /// How often a mutant that does not compile is laid again without what does not.
 const ROUNDS_MAX: usize = 12;
@@ -326,7 +326,7 @@ impl<'a> Mutant<'a> {
     }
 }
 
-/// By crate, digests of everything that a mutant without a change to it is made from and tested with: the crate, those it
+/// By crate, a digest of everything that a mutant without a change to it is made from and tested with: the crate, those it
 /// needs, and those that need it. `all` are the changes of every crate, in the order of the crates.
 pub fn inputs(project: &Project, all: &[Change]) -> Result<BTreeMap<String, String>> {
     let series: BTreeMap<&str, &[Change]> = all
@@ -352,8 +352,8 @@ pub fn inputs(project: &Project, all: &[Change]) -> Result<BTreeMap<String, Stri
         let needy = needs.iter().filter(|(_, needed)| needed.contains(krate));
         around.extend(needy.map(|(needy, _)| needy));
         around.insert(krate);
-        let around = around.iter().map(|krate| digests[krate].as_str());
-        ((*krate).to_owned(), around.collect::<Vec<_>>().join(" "))
+        let around: Vec<_> = around.iter().map(|krate| digests[krate].as_str()).collect();
+        ((*krate).to_owned(), ledger::digest(&around.join(" ")))
     };
     Ok(needs.iter().map(around).collect())
 }
