@@ -273,6 +273,20 @@ pub fn digest_of(project: &Project, krate: &str, changes: &[Change]) -> Result<S
     Ok(format!("{:x}", hash.finalize()))
 }
 
+/// The same of each of these crates with all its changes; `all` are the changes of every crate.
+pub fn digests_of<'a>(
+    project: &Project,
+    crates: impl IntoIterator<Item = &'a str>,
+    all: &[Change],
+) -> Result<BTreeMap<&'a str, String>> {
+    let series = change::by_crate(all);
+    let digest = |krate: &'a str| {
+        let changes = series.get(krate).copied().unwrap_or_default();
+        Ok((krate, digest_of(project, krate, changes)?))
+    };
+    crates.into_iter().map(digest).collect()
+}
+
 fn inputs(pin: &Pin, changes: &[Change]) -> BTreeMap<String, String> {
     let slugs: Vec<&str> = changes.iter().map(|change| change.slug.as_str()).collect();
     let mut inputs = BTreeMap::from([

@@ -199,6 +199,13 @@ pub fn all(project: &Project) -> Result<Vec<Change>> {
     Ok(all)
 }
 
+/// The changes of each crate that has some, by its name; `all` is in the order of [`all`].
+pub fn by_crate(all: &[Change]) -> BTreeMap<&str, &[Change]> {
+    all.chunk_by(|one, other| one.krate == other.krate)
+        .map(|series| (series[0].krate.as_str(), series))
+        .collect()
+}
+
 /// The one change that `slug` means: `<crate>-<version>/<slug>`, or `<slug>` where only one crate has such a change.
 ///
 /// # Errors

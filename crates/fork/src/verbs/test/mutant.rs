@@ -85,10 +85,8 @@ impl<'a> Mutant<'a> {
 
     /// The changes behind this one in its series that are still in.
     pub fn later(&self) -> Vec<String> {
-        let names = self.all.iter().filter_map(|other| {
-            let is_of_series = other.krate == self.change.krate;
-            is_of_series.then(|| other.name())
-        });
+        let series = change::by_crate(self.all)[self.change.krate.as_str()];
+        let names = series.iter().map(Change::name);
         let behind = names.skip_while(|name| *name != self.change.name());
         behind.filter(|name| !self.out.contains(name)).collect()
     }
@@ -329,24 +327,16 @@ impl<'a> Mutant<'a> {
 /// By crate, a digest of everything that a mutant without a change to it is made from and tested with: the crate, those it
 /// needs, and those that need it. `all` are the changes of every crate, in the order of the crates.
 pub fn inputs(project: &Project, all: &[Change]) -> Result<BTreeMap<String, String>> {
-    let series: BTreeMap<&str, &[Change]> = all
-        .chunk_by(|one, other| one.krate == other.krate)
-        .map(|series| (series[0].krate.as_str(), series))
+    let needs: BTreeMap<&str, BTreeSet<&str>> = change::by_crate(all)
+        .into_iter()
+        .map(|(krate, series)| (krate, change::needed_crates(series, all)))
         .collect();
-    let needs: BTreeMap<&str, BTreeSet<&str>> = series
-        .iter()
-        .map(|(krate, series)| (*krate, change::needed_crates(*series, all)))
-        .collect();
-    let mut digests = BTreeMap::new();
-    for krate in needs
+    let crates: BTreeSet<&str> = needs
         .iter()
         .flat_map(|(krate, needs)| needs.iter().chain([krate]))
-    {
-        if !digests.contains_key(krate) {
-            let changes = series.get(krate).copied().unwrap_or_default();
-            digests.insert(*krate, assemble::digest_of(project, krate, changes)?);
-        }
-    }
+        .copied()
+        .collect();
+    let digests = assemble::digests_of(project, crates, all)?;
     let around = |(krate, needed): (&&str, &BTreeSet<&str>)| {
         let mut around = needed.clone();
         let needy = needs.iter().filter(|(_, needed)| needed.contains(krate));

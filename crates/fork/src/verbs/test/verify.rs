@@ -181,32 +181,24 @@ fn prefixes<'a>(
     all: &'a [Change],
 ) -> Result<Vec<Prefix<'a>>> {
     let crates = project.select(name)?;
-    let series = all.chunk_by(|a, b| a.krate == b.krate);
+    let mut chosen = change::by_crate(all);
+    chosen.retain(|krate, _| crates.iter().any(|one| one == krate));
+    let needed = change::needed_crates(chosen.values().copied().flatten(), all);
+    let whole = assembly::digests_of(project, needed, all)?;
     let mut prefixes = Vec::new();
-    for series in series.filter(|series| crates.contains(&series[0].krate)) {
+    for (krate, series) in chosen {
         for upto in 1..=series.len() {
             let changes = &series[..upto];
+            let mut parts = vec![assembly::digest_of(project, krate, changes)?];
+            let needed = change::needed_crates(changes, all);
+            parts.extend(needed.into_iter().map(|krate| whole[krate].clone()));
             prefixes.push(Prefix {
-                krate: &series[0].krate,
+                krate,
                 changes,
                 series,
-                inputs: inputs(project, changes, all)?,
+                inputs: ledger::digest(&parts.join(" ")),
             });
         }
     }
     Ok(prefixes)
-}
-
-/// A digest of the prefix and of the crates that it needs.
-fn inputs(project: &Project, changes: &[Change], all: &[Change]) -> Result<String> {
-    let mut parts = vec![assembly::digest_of(project, &changes[0].krate, changes)?];
-    for krate in change::needed_crates(changes, all) {
-        let series: Vec<Change> = all
-            .iter()
-            .filter(|change| change.krate == krate)
-            .cloned()
-            .collect();
-        parts.push(assembly::digest_of(project, krate, &series)?);
-    }
-    Ok(ledger::digest(&parts.join(" ")))
 }
