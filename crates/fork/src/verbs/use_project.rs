@@ -52,18 +52,21 @@ pub fn run(
     vendor: Option<&Path>,
 ) -> Result<()> {
     let target = find_target(target)?;
-    if let Some(unfinished) = state(&target)?.filter(|undo| undo.left.is_none()) {
-        println!(
-            "{}: an earlier `use` was interrupted; what it had done is taken back",
-            target.root.display()
-        );
-        put_back(&target, &unfinished)?;
-    }
-    if target.undo_dir().exists() {
-        return Err(Error::Usage(format!(
-            "{0} uses the fork already; `cargo fork use {0} --undo` takes that back first",
-            target.root.display()
-        )));
+    match state(&target)? {
+        Some(Undo { left: Some(_), .. }) => {
+            return Err(Error::Usage(format!(
+                "{0} uses the fork already; `cargo fork use {0} --undo` takes that back first",
+                target.root.display()
+            )));
+        }
+        Some(unfinished) => {
+            println!(
+                "{}: an earlier `use` was interrupted; what it had done is taken back",
+                target.root.display()
+            );
+            put_back(&target, &unfinished)?;
+        }
+        None => {}
     }
     let mut undo = save(&target)?;
     let done = point(project, &target, names, vendor, &mut undo);
@@ -121,7 +124,7 @@ impl Target {
     }
 }
 
-/// Keeps manifest and lock as they are, before anything is done to them.
+/// Keeps manifest and lock as they are, before anything is done to them; [`STATE`] comes last.
 fn save(target: &Target) -> Result<Undo> {
     let dir = target.undo_dir();
     fs::create_dir_all(&dir).on("cannot make", &dir)?;
@@ -145,7 +148,7 @@ fn save(target: &Target) -> Result<Undo> {
     Ok(undo)
 }
 
-/// What an earlier `use` noted; nothing where there was none.
+/// What an earlier `use` noted; nothing where there was none, or none that came to do anything.
 fn state(target: &Target) -> Result<Option<Undo>> {
     let path = target.undo_dir().join(STATE);
     if !path.exists() {
@@ -159,7 +162,9 @@ fn state(target: &Target) -> Result<Option<Undo>> {
 fn note(target: &Target, undo: &Undo) -> Result<()> {
     let path = target.undo_dir().join(STATE);
     let text = serde_json::to_vec_pretty(undo).map_err(|error| Error::malformed(&path, error))?;
-    fs::write(&path, text).on("cannot write", &path)
+    let aside = path.with_extension("tmp");
+    fs::write(&aside, text).on("cannot write", &aside)?;
+    fs::rename(&aside, &path).on("cannot write", &path)
 }
 
 fn put_back(target: &Target, undo: &Undo) -> Result<()> {
@@ -189,6 +194,9 @@ fn put_back(target: &Target, undo: &Undo) -> Result<()> {
         // Where something else stands in it by now, it stays.
         let _ = fs::remove_dir(target.root.join(folder));
     }
+    // First, since what is left of the folder without it counts for nothing.
+    let state = dir.join(STATE);
+    fs::remove_file(&state).on("cannot delete", &state)?;
     fs::remove_dir_all(&dir).on("cannot delete", &dir)
 }
 

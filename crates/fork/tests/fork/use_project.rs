@@ -89,6 +89,20 @@ fn a_use_that_was_interrupted_is_taken_back_before_the_next() {
 }
 
 #[test]
+fn what_was_not_saved_whole_counts_for_nothing() {
+    let fixture = Fixture::new();
+    let scratch = fixture.scratch();
+    scratch.lock_on("1.1.0");
+    let before = scratch.everything();
+    // As a `use` leaves it that is killed while it saves.
+    scratch.write(".evergreen-undo/Cargo.toml", "[pack");
+    refused(&fixture, &scratch, &["--undo"], 2, &["nothing to undo"]);
+    fork_use(&fixture, &scratch, &[]).done();
+    fork_use(&fixture, &scratch, &["--undo"]).done();
+    assert!(before == scratch.everything());
+}
+
+#[test]
 fn a_project_without_a_lock_is_without_one_again() {
     let fixture = Fixture::new();
     let scratch = fixture.scratch();
