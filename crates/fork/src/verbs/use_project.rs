@@ -7,7 +7,7 @@
 //! written and the lock moved, cargo is asked what it would build, and anything but our crates puts everything back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package};
@@ -105,9 +105,10 @@ pub fn undo(target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A user's project: the folder of its workspace root.
+/// A user's project: the folder of its workspace root, locked for as long as this lives.
 struct Target {
     root: PathBuf,
+    _lock: File,
 }
 
 impl Target {
@@ -249,7 +250,18 @@ fn find_target(folder: &Path) -> Result<Target> {
             root.display()
         )));
     }
-    Ok(Target { root: named })
+    let lock = File::open(&named).on("cannot open", &named)?;
+    // Where a file system has no locks there is none.
+    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        return Err(Error::Usage(format!(
+            "{}: another `cargo fork use` is at work there; wait until it has ended",
+            named.display()
+        )));
+    }
+    Ok(Target {
+        root: named,
+        _lock: lock,
+    })
 }
 
 /// The checkout with the lines that the graph needs, and the crates of them to look for in it. Says which lines, and why.

@@ -89,6 +89,19 @@ fn a_use_that_was_interrupted_is_taken_back_before_the_next() {
 }
 
 #[test]
+fn of_two_at_once_the_second_is_refused() {
+    let fixture = Fixture::new();
+    let scratch = fixture.scratch();
+    let first = fs::File::open(&scratch.root).unwrap();
+    first.lock().unwrap();
+    for more in [&[][..], &["--undo"]] {
+        refused(&fixture, &scratch, more, 2, &["another `cargo fork use`"]);
+    }
+    drop(first);
+    fork_use(&fixture, &scratch, &[]).done();
+}
+
+#[test]
 fn what_was_not_saved_whole_counts_for_nothing() {
     let fixture = Fixture::new();
     let scratch = fixture.scratch();
