@@ -42,7 +42,7 @@ pub struct CrateSuite {
     #[serde(default = "seconds_max")]
     pub seconds_max: u64,
     #[serde(default)]
-    pub skip: Vec<Skip>,
+    skip: Vec<Skip>,
     #[serde(default)]
     pub unready: Vec<Unready>,
     /// What is left out where the crate is built with all features.
@@ -58,13 +58,29 @@ pub struct Unbuilt {
     pub why: String,
 }
 
-/// A test that is not run.
+/// A test that is not run, or several for one reason.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skip {
-    /// The whole path of the test, as the test harness prints it.
-    pub test: String,
+    pub test: Tests,
     pub why: String,
+}
+
+/// Whole paths of tests, as the test harness prints them: one, or a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Tests {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Tests {
+    fn names(&self) -> &[String] {
+        match self {
+            Tests::One(name) => std::slice::from_ref(name),
+            Tests::Several(names) => names,
+        }
+    }
 }
 
 /// A test that does not pass on the untouched crate, not always or not at all, until one of our changes mends that.
@@ -139,7 +155,7 @@ impl Suites {
             .iter()
             .filter(|suite| crates.contains(&suite.name))
         {
-            for Skip { test, why } in &suite.skip {
+            for (test, why) in suite.skipped() {
                 println!("skipped: {} {test}: {why}", suite.name);
             }
             for Unbuilt { feature, why } in &suite.unbuilt {
@@ -150,6 +166,14 @@ impl Suites {
 }
 
 impl CrateSuite {
+    /// The tests that are not run, and why.
+    pub fn skipped(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.skip.iter().flat_map(|skip| {
+            let names = skip.test.names().iter();
+            names.map(|test| (test.as_str(), skip.why.as_str()))
+        })
+    }
+
     /// What to tell cargo so that it builds the crate with all its features, or all that can be built.
     ///
     /// # Errors
@@ -199,8 +223,8 @@ impl CrateSuite {
         if let Some(threads) = self.threads {
             command.args(["--test-threads", &threads.to_string()]);
         }
-        for skip in &self.skip {
-            command.args(["--skip", &skip.test]);
+        for (test, _) in self.skipped() {
+            command.args(["--skip", test]);
         }
     }
 
