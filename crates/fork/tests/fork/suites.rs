@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::support::{BOOK, BOUND, Done, FACTS, Fixture, LIB, TOY, hook, packed, toy};
+use crate::support::{BOOK, BOUND, BOUNDED, Done, FACTS, Fixture, LIB, TOY, hook, packed, toy};
 
 const SLUG: &str = "book-is-bounded";
 
@@ -42,12 +42,15 @@ fn a_suite_ends_with_one_line_and_skips_by_name_with_the_reason() {
     let fixture = Fixture::new();
     tests(
         &fixture,
-        "#[test]\nfn good() {}\n#[test]\nfn needs_internet() {\n    panic!()\n}\n#[test]\n#[ignore]\nfn slow() {}\n",
+        "#[test]\nfn good() {}\n#[test]\nfn needs_internet() {\n    panic!()\n}\n\
+         #[test]\nfn needs_root() {\n    panic!()\n}\n#[test]\nfn needs_nft() {\n    panic!()\n}\n\
+         #[test]\n#[ignore]\nfn slow() {}\n",
         &["good"],
     );
     fixture.write(
         "tests/suites.toml",
-        "[[crate]]\nname = \"toy-1.2.0\"\nthreads = 1\nskip = [{ test = \"needs_internet\", why = \"asks a server\" }]\n",
+        "[[crate]]\nname = \"toy-1.2.0\"\nthreads = 1\nskip = [{ test = \"needs_internet\", why = \"asks a server\" }, \
+         { test = [\"needs_root\", \"needs_nft\"], why = \"makes networks\" }]\n",
     );
     let done = fixture.fork(&["test", "toy"]);
     assert_eq!(done.code, 0, "{done:?}");
@@ -58,7 +61,12 @@ fn a_suite_ends_with_one_line_and_skips_by_name_with_the_reason() {
     );
     assert!(
         done.stdout
-            .ends_with("toy-1.2.0: 1 passed, 0 failed, 2 skipped\n"),
+            .contains("skipped: toy-1.2.0 needs_nft: makes networks\n"),
+        "{done:?}"
+    );
+    assert!(
+        done.stdout
+            .ends_with("toy-1.2.0: 1 passed, 0 failed, 4 skipped\n"),
         "{done:?}"
     );
 }
@@ -407,6 +415,44 @@ fn the_untouched_crate_is_given_what_it_forgot_to_ask_for() {
         ),
     );
     for args in [&["test", "--before", "all"][..], &["bench", "toy"]] {
+        let done = fixture.fork(args);
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+}
+
+#[test]
+fn a_crate_whose_tests_name_it_is_given_itself_by_a_change() {
+    let fixture = Fixture::bare();
+    // Publishing takes away a dev-dependency that has a path and no version.
+    let own = "\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn named() {\n        toy::Book::default().add(1);\n    }\n}\n";
+    let lib = format!("{LIB}{own}");
+    let mut files = toy("1.2.0");
+    files[2].1 = lib.clone();
+    fixture.pin(&fixture.publish(&packed(TOY, &files)));
+    let hooks = [
+        hook(
+            "src/book.rs",
+            BOOK,
+            9,
+            1,
+            &["        crate::bound::push(&mut self.entries, entry);"],
+        ),
+        hook("src/lib.rs", &lib, 3, 0, &["mod bound;"]),
+    ];
+    let files = [("src/bound.rs", BOUND), ("tests/bounded.rs", BOUNDED)];
+    fixture.change(SLUG, FACTS, &hooks.concat(), &files);
+    let verbs = [
+        &["test", "--before", SLUG][..],
+        &["verify", "toy"],
+        &["test", "toy"],
+    ];
+    for args in verbs {
+        fixture.fork(args).refused(1, &[]);
+    }
+
+    let given = format!("{FACTS}[dev-dependencies]\ntoy = {{ path = \".\" }}\n");
+    fixture.write(&fixture.of(SLUG, "change.toml"), &given);
+    for args in verbs {
         let done = fixture.fork(args);
         assert_eq!(done.code, 0, "{done:?}");
     }

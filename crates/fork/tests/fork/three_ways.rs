@@ -5,6 +5,14 @@ use std::process::Command;
 
 use crate::support::{Done, FACTS, Fixture, Scratch, TOY, everything};
 
+/// A checkout whose change gives the crate itself to its tests, of which users see nothing.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    let facts = format!("{FACTS}[dev-dependencies]\ntoy = {{ path = \".\" }}\n");
+    fixture.write(&fixture.of("book-is-bounded", "change.toml"), &facts);
+    fixture
+}
+
 /// Builds the project as its user would, with a main that fails unless the book is bounded, and tells where toy is from.
 fn built(fixture: &Fixture, scratch: &Scratch) -> String {
     let cargo = |args: &[&str]| {
@@ -18,6 +26,8 @@ fn built(fixture: &Fixture, scratch: &Scratch) -> String {
         done.stdout
     };
     cargo(&["run", "--quiet"]);
+    let lock = scratch.read("Cargo.lock");
+    assert_eq!(lock.matches(" \"toy\",").count(), 1, "{lock}");
     cargo(&["tree", "--locked", "--color", "never", "--invert", "toy"])
 }
 
@@ -34,7 +44,7 @@ fn project(fixture: &Fixture) -> Scratch {
 
 #[test]
 fn by_path() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let scratch = project(&fixture);
     fixture.fork(&["use", scratch.arg()]);
     let tree = built(&fixture, &scratch);
@@ -47,7 +57,7 @@ fn by_path() {
 
 #[test]
 fn vendored_and_named_by_its_release() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let scratch = project(&fixture);
     fixture.fork(&["use", scratch.arg(), "--vendor", "vendor/evergreen-1"]);
     // It needs no checkout of ours.
@@ -58,7 +68,7 @@ fn vendored_and_named_by_its_release() {
 
 #[test]
 fn by_git() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let scratch = project(&fixture);
     let args = [
         "publish",

@@ -147,6 +147,8 @@ fn start(suite: &Suite, log: &Path) -> Result<(Child, Receiver<Vec<u8>>)> {
         .stdin(Stdio::null())
         .stdout(writer.try_clone().on("cannot make a pipe for", log)?)
         .stderr(writer);
+    // Tests that make an actor panic wait tens of milliseconds for it to come back; to print a backtrace takes longer.
+    command.env("RUST_BACKTRACE", "0");
     // A group of its own, so that whatever a hanging test started goes with it.
     command.process_group(0);
     let child = command
