@@ -74,7 +74,7 @@ enum Verb {
     },
     /// Show what the changes do, with upstream's text around them
     #[command(
-        after_help = "Example:\n  cargo fork diff p2panda-net-0.4.0\n  cargo fork diff p2panda-net-0.4.0 --change gossip-buffer-drops-counters"
+        after_help = "Example:\n  cargo fork diff p2panda-net-0.4.0\n  cargo fork diff p2panda-net-0.4.0 --change gossip-buffer-counters-go"
     )]
     Diff {
         /// The crate; all of them where it is left out
@@ -103,7 +103,7 @@ enum Verb {
     },
     /// Run upstream's own test suites on the patched crates, then ours
     #[command(
-        after_help = "Example:\n  cargo fork test\n  cargo fork test p2panda-net-0.4.0\n  cargo fork test --line newest\n  cargo fork test --before address-book-bounded   the change's tests fail without it"
+        after_help = "Example:\n  cargo fork test\n  cargo fork test p2panda-net-0.4.0\n  cargo fork test --line newest\n  cargo fork test --before address-book-forgets-peers   the change's tests fail without it"
     )]
     Test {
         /// One crate's suite; all that a change could break, and ours, where it is left out

@@ -1,6 +1,8 @@
 //! The command line itself.
 
+use std::fs;
 use std::io::Read;
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::{Done, Fixture};
@@ -25,6 +27,32 @@ fn the_help_of_every_verb_has_an_example() {
             help.contains(&format!("Example:\n  cargo fork {verb}")),
             "{help}"
         );
+    }
+}
+
+#[test]
+fn the_changes_that_examples_name_are_there() {
+    let patch = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../patch");
+    let series = fs::read_dir(patch).unwrap().filter_map(|krate| {
+        let series = krate.unwrap().path().join("series");
+        fs::read_to_string(series).ok()
+    });
+    let series: String = series.collect();
+    let fixture = Fixture::bare();
+    let mut named = Vec::new();
+    for verb in VERBS {
+        let help = fixture.fork(&[verb, "--help"]).done().stdout;
+        let lines = help.lines().filter(|line| line.starts_with("  cargo fork"));
+        let words = lines.flat_map(str::split_whitespace);
+        let words: Vec<_> = words.map(str::to_owned).collect();
+        let slugs = words
+            .windows(2)
+            .filter(|two| ["--change", "--before"].contains(&&*two[0]));
+        named.extend(slugs.map(|two| two[1].clone()));
+    }
+    assert!(named.len() >= 3, "{named:?}");
+    for slug in named {
+        assert!(series.lines().any(|line| line == slug), "{slug}");
     }
 }
 
