@@ -63,10 +63,12 @@ impl Upstream {
     pub fn subject(&self, change: &Change) -> String {
         let summary = change.facts.summary.trim();
         let (name, _) = split_name(&change.krate).unwrap_or((&change.krate, ""));
-        let kind = if change.facts.defects.is_empty() {
-            "feat"
-        } else {
-            "fix"
+        let only_tests =
+            change.hooks.is_empty() && change.files.keys().all(|file| file.starts_with("tests/"));
+        let kind = match (only_tests, change.facts.defects.is_empty()) {
+            (true, _) => "test",
+            (false, true) => "feat",
+            (false, false) => "fix",
         };
         // Behind a prefix, a sentence goes on.
         let summary = if self.subject.starts_with("{summary}") {

@@ -14,7 +14,8 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
     pub slug: String,
-    /// What happens without a fix.
+    /// What the table says that `what` is: what happens without a fix, or what must be bounded.
+    pub heading: String,
     pub what: String,
     /// Counted from 1, for messages.
     pub line: usize,
@@ -37,7 +38,11 @@ pub fn read(project: &Project) -> Result<Vec<Defect>> {
 
 fn parse(text: &str) -> Result<Vec<Defect>, String> {
     let mut defects: Vec<Defect> = Vec::new();
+    let mut heading = "";
     for (at, row) in text.lines().enumerate() {
+        if let Some(cells) = row.strip_prefix("| slug |") {
+            heading = cells.split('|').next().unwrap_or_default().trim();
+        }
         let Some(cells) = row
             .strip_prefix("| `")
             .and_then(|row| row.trim_end().strip_suffix('|'))
@@ -73,6 +78,7 @@ fn parse(text: &str) -> Result<Vec<Defect>, String> {
         }
         defects.push(Defect {
             slug,
+            heading: heading.to_owned(),
             what,
             line,
             state,

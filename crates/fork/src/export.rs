@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use textwrap::Options;
 
 use crate::change::Change;
 use crate::contributing::Upstream;
@@ -20,6 +21,9 @@ use crate::{Error, Result};
 const VCS_INFO: &str = ".cargo_vcs_info.json";
 /// The manifest as its authors wrote it.
 const WRITTEN: &str = "Cargo.toml.orig";
+
+/// How wide the text of a commit is, as git's own manual advises.
+const BODY_WIDTH: usize = 72;
 
 /// Where a published crate comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +71,7 @@ impl Series {
         let base = nested(&repo, UPSTREAM, &origin.folder, None, "upstream")?;
         let mut commits: Vec<String> = Vec::new();
         for (commit, change) in flat.iter().zip(changes) {
-            let message = format!(
-                "{}\n\n{}\n",
-                project.subject(change),
-                change.facts.why.trim()
-            );
+            let message = message(&project, change);
             let parent = commits.last().unwrap_or(&base);
             commits.push(nested(
                 &repo,
@@ -170,6 +170,32 @@ impl Origin {
             folder: info.path_in_vcs,
         })
     }
+}
+
+/// What a change's commit says in its project's repository: the subject as the project wants it, why, and where the reader
+/// is to find the tests that the why speaks of.
+fn message(project: &Upstream, change: &Change) -> String {
+    let why = change.facts.why.trim();
+    let paragraphs = why.split("\n\n").map(|paragraph| {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        // How `change.toml` calls the list, which upstream does not see.
+        words.replace("in the order of `tests`", "in the order of the tests below")
+    });
+    let mut paragraphs: Vec<String> = paragraphs.collect();
+    let tests = change.facts.tests.iter();
+    let tests: Vec<_> = tests
+        .map(|test| format!("- {} in {}", test.test, test.file))
+        .collect();
+    if !tests.is_empty() {
+        paragraphs.push("Tests that fail without this:".to_owned());
+    }
+    let options = Options::new(BODY_WIDTH).break_words(false);
+    let paragraphs: Vec<_> = paragraphs
+        .iter()
+        .map(|paragraph| textwrap::fill(paragraph, &options))
+        .collect();
+    let body = [paragraphs.join("\n\n"), tests.join("\n")].join("\n\n");
+    format!("{}\n\n{}\n", project.subject(change), body.trim_end())
 }
 
 /// Takes away what cargo made when it packed the crate.

@@ -1,11 +1,11 @@
 //! `FACTS.md`: what a maintainer who knows nothing of us needs to judge a series. Facts alone; the words of a pull request
 //! are its sender's.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::change::Change;
 use crate::contributing::Upstream;
+use crate::defects::Defect;
 use crate::export::{Origin, Patch};
 use crate::measured::Measured;
 use crate::project::split_name;
@@ -19,8 +19,8 @@ pub struct Sheet<'a> {
     pub repository: &'a str,
     pub upstream: &'a Upstream,
     pub patches: &'a [Patch<'a>],
-    /// What happens without a fix, by defect.
-    pub defects: &'a BTreeMap<String, String>,
+    /// Those of every crate.
+    pub defects: &'a [Defect],
     pub measured: &'a [Measured],
     pub lines: &'a [Lines],
 }
@@ -52,10 +52,30 @@ impl Sheet<'_> {
 
 The author of a patch is a placeholder: `git rebase --exec 'git commit --amend --no-edit --reset-author' {short}` puts the
 sender's name there. Newer commits: `git am --3way`.
-",
+
+The patches are of Evergreen, a set of changes to published crates that keep long-lived nodes from growing, stopping and
+panicking; `cargo fork` is its tool, `cargo soak` what it measures with.
+{needing}",
+            needing = self.needing(),
             place = "<this folder>",
             short = &commit[..commit.len().min(10)],
         )
+    }
+
+    /// Which patches do not build on what is released.
+    fn needing(&self) -> String {
+        let needy = self.patches.iter();
+        let needy: Vec<_> = needy
+            .filter(|patch| !patch.change.facts.needs.is_empty())
+            .map(|patch| format!("`{}`", patch.file))
+            .collect();
+        match &needy[..] {
+            [] => String::new(),
+            needy => format!(
+                "\nNot on what is released alone: {}. Below stands which changes of other crates they build on.\n",
+                needy.join(", ")
+            ),
+        }
     }
 
     fn rules(&self) -> String {
@@ -87,10 +107,14 @@ sender's name there. Newer commits: `git am --3way`.
             let _ = writeln!(text, "{}", format!("> {line}").trim_end());
         }
         text += "\n";
-        for slug in &change.facts.defects {
-            if let Some(what) = self.defects.get(slug) {
-                let _ = writeln!(text, "**Without it** (`{slug}`): {what}.\n");
-            }
+        let mends = |defect: &&Defect| change.facts.defects.contains(&defect.slug);
+        for defect in self.defects.iter().filter(mends) {
+            let Defect { slug, what, .. } = defect;
+            let (said, what) = match what.strip_prefix("Bound: ") {
+                Some(bound) => ("what it bounds", bound),
+                None => (&*defect.heading, &**what),
+            };
+            let _ = writeln!(text, "**{}** (`{slug}`): {what}.\n", sentence(said));
         }
         if !change.facts.needs.is_empty() {
             let needs = change.facts.needs.join("`, `");
@@ -116,20 +140,23 @@ sender's name there. Newer commits: `git am --3way`.
             return String::new();
         }
         let mut text = "**Measured** by `cargo soak`: growth of live heap an event, with every crate as published and with every \
-                        crate patched.\n\n| scenario | an event is | untouched | patched | verdict | begun |\n|---|---|---|---|---|---|\n"
+                        crate patched.\n\n| scenario | an event is | untouched | patched | verdict | date |\n|---|---|---|---|---|---|\n"
             .to_owned();
         for measured in &mine {
             let (untouched, patched) = (bytes(measured.untouched), bytes(measured.patched));
             let _ = writeln!(
                 text,
                 "| {} | {} | {untouched} | {patched} | {} | {} |",
-                measured.scenario, measured.event, measured.verdict, measured.started
+                measured.scenario,
+                measured.event,
+                measured.verdict,
+                measured.day()
             );
         }
         let mut runs: Vec<&str> = mine.iter().map(|measured| &*measured.replay).collect();
         runs.sort_unstable();
         runs.dedup();
-        let _ = writeln!(text, "\nAgain by `{}`.\n", runs.join("`, `"));
+        let _ = writeln!(text, "\nTo repeat: `{}`.\n", runs.join("`, `"));
         text
     }
 
@@ -178,6 +205,13 @@ fn tests(change: &Change) -> String {
         change.name()
     );
     text
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 fn bytes(figure: f64) -> String {

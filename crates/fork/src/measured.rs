@@ -76,6 +76,13 @@ struct Growth {
     per_event: f64,
 }
 
+impl Measured {
+    /// The day on which the run began.
+    pub fn day(&self) -> &str {
+        self.started.split('T').next().unwrap_or(&self.started)
+    }
+}
+
 impl Scenario {
     fn of(&self, run: &Run) -> Option<Measured> {
         let growth = |side: &Option<Side>| Some(side.as_ref()?.heap_growth.as_ref()?.per_event);

@@ -1,18 +1,18 @@
 //! `cargo fork export`: patches for upstream, with a sheet of facts beside them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use crate::change::{self, Disclosure};
 use crate::contributing::Upstream;
+use crate::defects::{self, Defect};
 use crate::error::IoContext;
 use crate::export::{Origin, Patch, Series};
 use crate::facts_sheet::Sheet;
 use crate::measured::{self, Measured};
 use crate::project::Project;
 use crate::verbs::status::{self, Lines};
-use crate::{Error, Result, aside, defects, pin};
+use crate::{Error, Result, aside, pin};
 
 /// Beside the patches of each crate.
 const SHEET: &str = "FACTS.md";
@@ -32,10 +32,7 @@ pub fn run(
     if !private {
         refuse_private(project, &wanted)?;
     }
-    let defects: BTreeMap<String, String> = defects::read(project)?
-        .into_iter()
-        .map(|defect| (defect.slug, defect.what))
-        .collect();
+    let defects = defects::read(project)?;
     let measured = measured::latest(project);
     let told = aside::make_folder(to, |into| {
         let mut told = Vec::new();
@@ -81,7 +78,7 @@ fn wanted(
 }
 
 fn refuse_private(project: &Project, wanted: &[(String, Option<usize>)]) -> Result<()> {
-    let mut names = Vec::new();
+    let mut private = Vec::new();
     let mut places = Vec::new();
     for (krate, at) in wanted {
         let changes = change::changes(project, krate)?;
@@ -89,18 +86,23 @@ fn refuse_private(project: &Project, wanted: &[(String, Option<usize>)]) -> Resu
         // Those before a change may have to go with it.
         for change in &changes[..upto] {
             if change.facts.disclosure == Disclosure::Private {
-                names.push(change.name());
+                private.push(change.name());
                 places.push(security_of(project, krate)?);
             }
         }
     }
+    places.sort_unstable();
     places.dedup();
-    if names.is_empty() {
-        return Ok(());
-    }
+    let what = match &private[..] {
+        [] => return Ok(()),
+        [one] => format!("{one} is private (SECURITY.md): report it first"),
+        [first, rest @ ..] => format!(
+            "{first} and {} more are private (SECURITY.md; `cargo fork status` says which): report them first",
+            rest.len()
+        ),
+    };
     Err(Error::Usage(format!(
-        "{} is private (SECURITY.md): report it first: {}; `--private` exports it for that report",
-        names.join(", "),
+        "{what}: {}; `--private` exports for that report, and a crate or `--change` without one needs nothing",
         places.join("; ")
     )))
 }
@@ -119,7 +121,7 @@ fn export(
     project: &Project,
     krate: &str,
     at: Option<usize>,
-    defects: &BTreeMap<String, String>,
+    defects: &[Defect],
     measured: &[Measured],
     into: &Path,
 ) -> Result<usize> {

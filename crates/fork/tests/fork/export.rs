@@ -170,14 +170,15 @@ fn the_sheet_says_where_what_why_and_how_much() {
     let fixture = fixture();
     fixture.write(
         "docs/DEFECTS.md",
-        "| `book-grows` | It keeps all | fixed by x |\n",
+        "| slug | what happens | state |\n| `book-grows` | It keeps all | fixed by x |\n\
+         | slug | what must hold | state |\n| `book-flat` | Bound: entries | fixed by x |\n",
     );
-    let facts = format!("defects = [\"book-grows\"]\n{FACTS}");
+    let facts = format!("defects = [\"book-grows\", \"book-flat\"]\n{FACTS}");
     fixture.write(&fixture.of("book-is-bounded", "change.toml"), &facts);
     for (run, growth) in [("1", "99.0"), ("2", "7.0")] {
         let side = |growth: &str| format!("{{\"heap_growth\": {{\"per_event\": {growth}}}}}");
         let summary = format!(
-            "{{\"started\": \"2026-01-0{run}\", \"replay\": \"cargo soak --seed {run}\", \"scenarios\": [{{\"name\": \"adds\", \
+            "{{\"started\": \"2026-01-0{run}T10:00:00Z\", \"replay\": \"cargo soak --seed {run}\", \"scenarios\": [{{\"name\": \"adds\", \
              \"event\": \"an entry\", \"defects\": [\"book-grows\"], \"verdict\": \"fixed\", \"upstream\": {}, \"patched\": {}}}]}}",
             side("1024.3"),
             side(growth)
@@ -195,15 +196,37 @@ fn the_sheet_says_where_what_why_and_how_much() {
         "## 0001-book-is-bounded.patch",
         "**What:** Bound the book",
         "> It keeps everything.",
-        "(`book-grows`): It keeps all.",
+        "**What happens** (`book-grows`): It keeps all.",
+        "**What it bounds** (`book-flat`): entries.",
         "- `a_book_stays_bounded` in tests/bounded.rs",
         "cargo test -p toy --test bounded",
         "| adds | an entry | 1024 bytes | 7 bytes | fixed | 2026-01-02 |",
-        "Again by `cargo soak --seed 2`.",
+        "To repeat: `cargo soak --seed 2`.",
         "**Lines:** 13 in new files, 2 added to what is there, 1 taken away.",
     ] {
         assert!(sheet.contains(what), "{what:?} is not in {sheet}");
     }
+}
+
+#[test]
+fn a_commit_says_why_in_lines_of_72_and_lists_the_tests_it_speaks_of() {
+    let fixture = fixture();
+    let why = "It keeps everything, for ever. Failing before, in the order of `tests`: nine entries where three were expected.\n\n\
+               Anyone can have it keep more.";
+    let facts = FACTS.replace("\"It keeps everything.\"", &format!("\"\"\"{why}\"\"\""));
+    fixture.write(&fixture.of("book-is-bounded", "change.toml"), &facts);
+    fixture.fork(&["export", "toy", "--to", "../out"]).done();
+    clone_of_upstream(&fixture);
+    am(&fixture);
+    let body = git(&fixture, &["log", "-1", "--format=%b"]);
+    assert_eq!(
+        body,
+        "It keeps everything, for ever. Failing before, in the order of the tests\n\
+         below: nine entries where three were expected.\n\n\
+         Anyone can have it keep more.\n\n\
+         Tests that fail without this:\n\n\
+         - a_book_stays_bounded in tests/bounded.rs"
+    );
 }
 
 #[test]
