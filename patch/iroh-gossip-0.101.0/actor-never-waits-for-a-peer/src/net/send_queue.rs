@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
-    Notify,
+    Notify, Semaphore,
 };
 use tracing::debug;
 
@@ -29,7 +29,7 @@ pub(super) struct SendQueues {
 impl SendQueues {
     /// Opens the queue of a connection.
     pub fn open(&self, capacity: usize) -> (mpsc::Sender<ProtoMessage>, SendQueue) {
-        let (tx, rx) = mpsc::channel(capacity.max(1));
+        let (tx, rx) = mpsc::channel(capacity.clamp(1, Semaphore::MAX_PERMITS));
         let shortened = self.shortened.clone();
         (tx, SendQueue { rx, shortened })
     }

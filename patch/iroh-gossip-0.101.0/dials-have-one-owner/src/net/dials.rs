@@ -78,7 +78,8 @@ pub(super) enum DialError {
 
 impl Dials {
     pub fn new(endpoint: Endpoint, alpn: Bytes, limits: ConnectionLimits) -> Self {
-        let turns = Arc::new(Semaphore::new(limits.dials_in_flight));
+        let dials_in_flight = limits.dials_in_flight.min(Semaphore::MAX_PERMITS);
+        let turns = Arc::new(Semaphore::new(dials_in_flight));
         Self {
             endpoint,
             alpn,

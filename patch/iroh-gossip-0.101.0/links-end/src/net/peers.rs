@@ -121,8 +121,10 @@ impl Peers {
 
     /// Takes note that there may be a connection that the protocol does not need.
     pub fn released(&mut self) {
-        let sweep = Instant::now() + self.idle;
-        self.next_sweep.get_or_insert(sweep);
+        // After a time without end nothing is idle.
+        if let Some(sweep) = Instant::now().checked_add(self.idle) {
+            self.next_sweep.get_or_insert(sweep);
+        }
     }
 
     /// Waits until it is time to call [`Self::end_idle`]. Cancel safe.
