@@ -1,12 +1,19 @@
-//! QUIC without a node around it, on loopback: pairs of endpoints of both families, and first packets from nobody.
+//! QUIC without a node around it, on loopback: pairs of endpoints of both families, endpoints of the protocol alone, and
+//! first packets from nobody.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use anyhow::Result;
+use iroh_quinn_proto as proto;
 use rcgen::CertifiedKey;
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::time::Instant;
+use tokio_util::bytes::BytesMut;
+
+/// Where a peer is that speaks through no socket.
+pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4433);
 
 /// A server of one family and a client that trusts it. Both run on what `new` was given.
 macro_rules! family {
@@ -105,6 +112,39 @@ pub fn certificate() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>)
 /// When there is no port left.
 pub fn socket() -> std::io::Result<UdpSocket> {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// An endpoint of the protocol alone; a server where it has a configuration.
+pub fn endpoint(config: Option<Arc<proto::ServerConfig>>) -> proto::Endpoint {
+    proto::Endpoint::new(Arc::default(), config, true, None)
+}
+
+/// What makes a server of it, with a certificate of its own.
+///
+/// # Errors
+///
+/// When there is no randomness to make that from.
+pub fn server_config() -> Result<proto::ServerConfig> {
+    let (cert, key) = certificate()?;
+    Ok(proto::ServerConfig::with_single_cert(vec![cert], key)?)
+}
+
+/// Offers such an endpoint the attempt of this number: what waits then, and the packet that it began with. Nothing where it
+/// is deaf.
+pub fn knock(endpoint: &mut proto::Endpoint, number: u64) -> Option<(proto::Incoming, Vec<u8>)> {
+    first_packets(number).find_map(|packet| {
+        let incoming = offer(endpoint, packet[..].into())?;
+        Some((incoming, packet))
+    })
+}
+
+/// Hands a datagram of the peer's in: the attempt, if it begins one.
+pub fn offer(endpoint: &mut proto::Endpoint, datagram: BytesMut) -> Option<proto::Incoming> {
+    let now = Instant::now().into_std();
+    match endpoint.handle(now, PEER, None, None, datagram, &mut Vec::new()) {
+        Some(proto::DatagramEvent::NewConnection(incoming)) => Some(incoming),
+        _ => None,
+    }
 }
 
 /// A first packet that starts a connection attempt and costs next to nothing: nothing in it is encrypted, which only who

@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,13 +15,12 @@ use iroh_quinn_proto::crypto::{
 };
 use iroh_quinn_proto::transport_parameters::TransportParameters;
 use iroh_quinn_proto::{
-    Connection, ConnectionHandle, ConnectionId, DatagramEvent, Endpoint, EndpointConfig,
-    ServerConfig, Side, TransportConfig, TransportError,
+    Connection, ConnectionHandle, ConnectionId, DatagramEvent, Endpoint, ServerConfig, Side,
+    TransportConfig, TransportError,
 };
 use tokio_util::bytes::BytesMut;
 
-/// The peer's address.
-const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4433);
+use crate::quic::{self, PEER};
 
 /// The peer's id of each of its connections.
 const PEER_ID: [u8; ID_LEN] = [0xee; ID_LEN];
@@ -60,9 +58,8 @@ impl Server {
         transport.max_idle_timeout(None);
         let mut config = ServerConfig::with_crypto(Arc::new(Plain));
         config.transport_config(Arc::new(transport));
-        let endpoint = Arc::new(EndpointConfig::default());
         Self {
-            endpoint: Endpoint::new(endpoint, Some(Arc::new(config)), true, None),
+            endpoint: quic::endpoint(Some(Arc::new(config))),
             connection: None,
             id: Vec::new(),
             now: Instant::now(),

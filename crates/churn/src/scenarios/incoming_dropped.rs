@@ -1,11 +1,8 @@
 //! Connection attempts that an application of the protocol alone drops as they come.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
-use iroh_quinn_proto::{DatagramEvent, Endpoint, EndpointConfig, Incoming, ServerConfig};
-use tokio::time::Instant;
 
 use super::{Quick, Scenario};
 use crate::quic;
@@ -29,24 +26,11 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 async fn drop_each(run: &mut Run) -> Result<()> {
-    let (cert, key) = quic::certificate()?;
-    let config = ServerConfig::with_single_cert(vec![cert], key)?;
-    let endpoint = Arc::new(EndpointConfig::default());
-    let mut endpoint = Endpoint::new(endpoint, Some(Arc::new(config)), true, None);
-
+    let mut endpoint = quic::endpoint(Some(Arc::new(quic::server_config()?)));
     while let Some(event) = run.next().await? {
-        let offered = quic::first_packets(event).find_map(|packet| offer(&mut endpoint, &packet));
+        let offered = quic::knock(&mut endpoint, event);
         let deaf = || Dead("deaf to whoever knocks".into());
         drop(offered.ok_or_else(deaf)?);
     }
     Ok(())
-}
-
-fn offer(endpoint: &mut Endpoint, packet: &[u8]) -> Option<Incoming> {
-    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
-    let now = Instant::now().into_std();
-    match endpoint.handle(now, from, None, None, packet.into(), &mut Vec::new()) {
-        Some(DatagramEvent::NewConnection(incoming)) => Some(incoming),
-        _ => None,
-    }
 }

@@ -1,6 +1,5 @@
 //! What becomes of a QUIC endpoint, and of who waits on it, when it is used in a way that is rare and allowed.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -13,7 +12,7 @@ use tokio_util::bytes::BytesMut;
 use super::driver_lost::Abortable;
 use super::{Quick, Scenario};
 use crate::quic::iroh_quinn::Pair;
-use crate::quic::{self, first_packets};
+use crate::quic::{self, PEER, knock, offer};
 use crate::run::Run;
 use crate::served::{outlives, serves};
 
@@ -113,12 +112,10 @@ async fn fail_to_connect(run: &mut Run) -> Result<()> {
     let mut roots = RootCertStore::empty();
     roots.add(cert)?;
     let trusting = proto::ClientConfig::with_root_certificates(Arc::new(roots))?;
-    let config = Arc::new(proto::EndpointConfig::default());
-    let mut endpoint = proto::Endpoint::new(config, None, true, None);
-    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
+    let mut endpoint = quic::endpoint(None);
     let now = Instant::now().into_std();
     while run.next().await?.is_some() {
-        let connected = endpoint.connect(now, trusting.clone(), to, "no name at all");
+        let connected = endpoint.connect(now, trusting.clone(), PEER, "no name at all");
         connected.err().context("it is no name")?;
     }
     Ok(())
@@ -127,12 +124,10 @@ async fn fail_to_connect(run: &mut Run) -> Result<()> {
 async fn receive_batches(run: &mut Run) -> Result<()> {
     const BATCH: usize = 64 * 1024;
     const ROOM: u64 = 1024;
-    let (cert, key) = quic::certificate()?;
-    let mut config = proto::ServerConfig::with_single_cert(vec![cert], key)?;
+    let mut config = quic::server_config()?;
     // Room for all of them: what each one pins decides.
     config.incoming_buffer_size(ROOM * run.events());
-    let endpoint = Arc::new(proto::EndpointConfig::default());
-    let mut endpoint = proto::Endpoint::new(endpoint, Some(Arc::new(config)), true, None);
+    let mut endpoint = quic::endpoint(Some(Arc::new(config)));
     let (_waits, first) = knock(&mut endpoint, 0).context("it hears nobody")?;
     let tiny = early_packet(&first);
     while run.next().await?.is_some() {
@@ -144,10 +139,8 @@ async fn receive_batches(run: &mut Run) -> Result<()> {
 }
 
 async fn withdraw_config(run: &mut Run) -> Result<()> {
-    let (cert, key) = quic::certificate()?;
-    let config = Arc::new(proto::ServerConfig::with_single_cert(vec![cert], key)?);
-    let endpoint = Arc::new(proto::EndpointConfig::default());
-    let mut endpoint = proto::Endpoint::new(endpoint, Some(config.clone()), true, None);
+    let config = Arc::new(quic::server_config()?);
+    let mut endpoint = quic::endpoint(Some(config.clone()));
     while let Some(event) = run.next().await? {
         let (incoming, packet) = knock(&mut endpoint, event).context("it hears nobody")?;
         endpoint.set_server_config(None);
@@ -208,24 +201,6 @@ async fn close_with_queue(run: &mut Run) -> Result<()> {
         .await?;
     }
     Ok(())
-}
-
-/// Offers a new attempt: what waits then, and the packet that it began with.
-fn knock(endpoint: &mut proto::Endpoint, number: u64) -> Option<(proto::Incoming, Vec<u8>)> {
-    first_packets(number).find_map(|packet| {
-        let incoming = offer(endpoint, packet[..].into())?;
-        Some((incoming, packet))
-    })
-}
-
-/// Hands a datagram in: the attempt, if it begins one.
-fn offer(endpoint: &mut proto::Endpoint, datagram: BytesMut) -> Option<proto::Incoming> {
-    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 4433));
-    let now = Instant::now().into_std();
-    match endpoint.handle(now, from, None, None, datagram, &mut Vec::new()) {
-        Some(proto::DatagramEvent::NewConnection(incoming)) => Some(incoming),
-        _ => None,
-    }
 }
 
 /// Bytes of an [`early_packet`].
