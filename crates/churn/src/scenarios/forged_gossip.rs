@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Quick, Scenario};
+use super::{AT_REST, Quick, Scenario};
 use crate::run::{Dead, Run};
 use crate::served::outlives;
 
@@ -26,7 +26,7 @@ pub const INVENTED_MESSAGES: Scenario = Scenario {
     about: "A neighbour announces messages that do not exist, twenty a second",
     event: "20 messages announced",
     defects: &["missing-messages-grow"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(announce_what_does_not_exist(run)),
 };
@@ -37,7 +37,7 @@ pub const PAYLOAD_FLOOD: Scenario = Scenario {
     event: "four messages received",
     // The payloads, and the ids that they leave.
     defects: &["payload-cache-by-time-only", "message-ids-never-expire"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(flood(run)),
 };
@@ -48,7 +48,7 @@ pub const LATE_FRAMES: Scenario = Scenario {
     event: "ten late frames",
     // The sets that messages and announcements are sent to, and the topics of who is gone.
     defects: &["zombie-eager-peers", "peer-topics-stale"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(come_late(run)),
 };
@@ -61,7 +61,7 @@ pub const MANY_ANNOUNCEMENTS: Scenario = Scenario {
     // Warm: the ids of the first are forgotten, 90 s after they were seen.
     quick: Quick {
         warmup_events: 160,
-        ..FEW
+        ..AT_REST
     },
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(announce_many(run)),
@@ -74,7 +74,7 @@ pub const LOST_ANSWERS: Scenario = Scenario {
     defects: &["lost-answers", "message-ids-never-expire"],
     quick: Quick {
         warmup_events: 160,
-        ..FEW
+        ..AT_REST
     },
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(lose_answers(run)),
@@ -89,7 +89,7 @@ pub const MANY_HOPS: Scenario = Scenario {
     quick: Quick {
         events: 960,
         warmup_events: 320,
-        ..FEW
+        ..AT_REST
     },
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(send_from_afar(run)),
@@ -100,18 +100,9 @@ pub const LONG_WALKS: Scenario = Scenario {
     about: "A neighbour introduces a peer on the longest walk that can be written",
     event: "introduction passed on, on a walk as short as others",
     defects: &["ttl-unclamped"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(introduce_far_and_wide(run)),
-};
-
-/// Nothing is in flight at a sample. An event takes up to a second of the protocol's time.
-const FEW: Quick = Quick {
-    events: 480,
-    samples: 49,
-    warmup_events: 96,
-    settle_ms: 0,
-    seconds_max: 8,
 };
 
 /// The number of the neighbour.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use iroh_quinn_proto::{Connection, Dir, Side, StreamId, TransportConfig, VarInt, WriteError};
 use tokio::task::JoinSet;
 
-use super::{Quick, Scenario};
+use super::{AT_REST, Quick, Scenario};
 use crate::run::Run;
 use crate::served::outlives;
 use crate::wire::{Server, frame, number};
@@ -17,7 +17,7 @@ pub const MALFORMED_PARAMETERS: Scenario = Scenario {
     about: "A peer begins to connect with a transport parameter that ends in the middle, and an honest one connects",
     event: "malformed attempt, and an honest one",
     defects: &["transport-parameter-panics"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 8.0,
     run: |run| Box::pin(send_malformed_parameters(run)),
 };
@@ -27,7 +27,7 @@ pub const RETIRED_IDS: Scenario = Scenario {
     about: "A peer issues a connection id over and over that is retired, and acknowledges nothing; refused, it connects again",
     event: "300 retired ids issued",
     defects: &["retire-cid-queue"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(issue_retired_ids(run)),
 };
@@ -54,7 +54,7 @@ pub const EMPTY_DATAGRAMS: Scenario = Scenario {
     // Warm: the server remembers as many of its packets, acknowledgements alone, as it ever does (1,000).
     quick: Quick {
         warmup_events: 160,
-        ..FEW
+        ..AT_REST
     },
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(send_empty_datagrams(run)),
@@ -65,7 +65,7 @@ pub const UNPERMITTED_STREAMS: Scenario = Scenario {
     about: "A peer opens more streams than it may, and an application starts a task for each; refused, it connects again",
     event: "16 streams beyond the limit",
     defects: &["streams-beyond-limit"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(open_unpermitted_streams(run)),
 };
@@ -85,26 +85,17 @@ pub const FIRST_UNACKNOWLEDGED: Scenario = Scenario {
     about: "A server writes what a send window of 64 KiB lets it, to a peer that acknowledges all but the stream's first bytes",
     event: "100 ms of writing",
     defects: &["acked-data-retained"],
-    quick: FEW,
+    quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(acknowledge_all_but_the_first(run)),
 };
 
-/// Nothing is in flight at a sample. What is bounded has reached its bound after a few events.
-const FEW: Quick = Quick {
-    events: 480,
-    samples: 49,
-    warmup_events: 96,
-    settle_ms: 0,
-    seconds_max: 8,
-};
-
-/// The same for those that send more an event.
+/// For those that send more an event.
 const HEAVY: Quick = Quick {
     events: 96,
     samples: 49,
     warmup_events: 24,
-    ..FEW
+    ..AT_REST
 };
 
 const PADDING: u8 = 0x00;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::{Quick, Scenario};
+use super::{AT_REST, Quick, Scenario};
 use crate::quic;
 use crate::run::{Dead, Run};
 
@@ -16,10 +16,8 @@ pub const SCENARIO: Scenario = Scenario {
     // Four times that is still fewer than the 65,536 that make the untouched endpoint deaf, so that it is seen to grow.
     quick: Quick {
         events: 16_000,
-        samples: 49,
         warmup_events: 2_000,
-        settle_ms: 0,
-        seconds_max: 8,
+        ..AT_REST
     },
     budget_bytes_per_event: 1.0,
     run: |run| Box::pin(drop_each(run)),

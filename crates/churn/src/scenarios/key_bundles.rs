@@ -10,7 +10,7 @@ use p2panda_encryption::traits::{IdentityHandle, PreKeyManager};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Quick, Scenario};
+use super::{AT_REST, Quick, Scenario};
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -20,10 +20,8 @@ pub const SCENARIO: Scenario = Scenario {
     defects: &["key-registry-duplicates"],
     quick: Quick {
         events: 4_800,
-        samples: 49,
         warmup_events: 480,
-        settle_ms: 0,
-        seconds_max: 8,
+        ..AT_REST
     },
     budget_bytes_per_event: 1.0,
     run: |run| Box::pin(publish_again(run)),

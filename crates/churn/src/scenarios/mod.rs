@@ -41,6 +41,16 @@ mod weak_handles;
 
 pub use crate::scenario::{Quick, Scenario};
 
+/// For events of some milliseconds that leave nothing in flight at a sample, and after a few of which what is bounded has
+/// reached its bound.
+const AT_REST: Quick = Quick {
+    events: 480,
+    samples: 49,
+    warmup_events: 96,
+    settle_ms: 0,
+    seconds_max: 8,
+};
+
 /// Every scenario there is. To add one: a module with a `SCENARIO`, and a line.
 pub const SCENARIOS: &[Scenario] = &[
     known_peers::SCENARIO,

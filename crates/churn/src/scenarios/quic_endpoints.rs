@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant, sleep};
 use tokio_util::bytes::BytesMut;
 
 use super::driver_lost::Abortable;
-use super::{Quick, Scenario};
+use super::{AT_REST, Quick, Scenario};
 use crate::quic::iroh_quinn::Pair;
 use crate::quic::{self, PEER, knock, offer};
 use crate::run::Run;
@@ -23,10 +23,8 @@ pub const FAILED_CONNECTS: Scenario = Scenario {
     defects: &["connect-leaks-cid"],
     quick: Quick {
         events: 9_600,
-        samples: 49,
         warmup_events: 960,
-        settle_ms: 0,
-        seconds_max: 8,
+        ..AT_REST
     },
     budget_bytes_per_event: 1.0,
     run: |run| Box::pin(fail_to_connect(run)),
@@ -39,10 +37,8 @@ pub const BATCHED_DATAGRAMS: Scenario = Scenario {
     defects: &["incoming-bytes-undercount"],
     quick: Quick {
         events: 960,
-        samples: 49,
         warmup_events: 480,
-        settle_ms: 0,
-        seconds_max: 8,
+        ..AT_REST
     },
     // The datagram stays, as it must: its own bytes, and what says where it came from.
     budget_bytes_per_event: 512.0,
@@ -56,10 +52,8 @@ pub const WITHDRAWN_CONFIG: Scenario = Scenario {
     defects: &["server-config-none-panics"],
     quick: Quick {
         events: 4_800,
-        samples: 49,
         warmup_events: 480,
-        settle_ms: 0,
-        seconds_max: 8,
+        ..AT_REST
     },
     budget_bytes_per_event: 1.0,
     run: |run| Box::pin(withdraw_config(run)),
