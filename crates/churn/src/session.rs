@@ -52,11 +52,8 @@ impl Hub {
     ) -> Result<Self> {
         let topic = Topic(run.random());
         let key = run.key();
-        let protocol = one_log(&key).await?;
-        let node = set(node::loopback(key))
-            .sync(SyncConfiguration::new(protocol))
-            .build()
-            .await?;
+        let sync = of_one_log(&key).await?;
+        let node = set(node::loopback(key)).sync(sync).build().await?;
         let subscription = node::subscribe(&node, topic).await?;
         let address = node.endpoint().node_addr().await?;
         run.watch(&node);
@@ -109,12 +106,16 @@ async fn initiate(connection: &Connection, topic: Topic, protocol: OneLog) -> Re
     Ok(())
 }
 
-/// A sync protocol over a log with one operation by this key.
+/// What a node is to sync: a log with one operation by this key, which need not be the node's.
 ///
 /// # Errors
 ///
 /// When the log cannot be kept.
-pub async fn one_log(key: &PrivateKey) -> Result<OneLog> {
+pub async fn of_one_log(key: &PrivateKey) -> Result<SyncConfiguration<Topic>> {
+    Ok(SyncConfiguration::new(one_log(key).await?))
+}
+
+async fn one_log(key: &PrivateKey) -> Result<OneLog> {
     let mut log = Log::new(key.clone());
     log.append(key.public_key().as_bytes()).await?;
     Ok(log.protocol())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use iroh::endpoint::Connecting;
 use iroh_gossip::ALPN;
-use p2panda_net::{ProtocolHandler, SyncConfiguration};
+use p2panda_net::ProtocolHandler;
 use tokio::time::timeout;
 
 use super::{Quick, Scenario};
@@ -93,8 +93,8 @@ const PANICS: &[u8] = b"/churn-panics/0";
 
 async fn sync_unknown_topics(run: &mut Run) -> Result<()> {
     let key = run.key();
-    let protocol = session::one_log(&key).await?;
-    let node = node::loopback(key).sync(SyncConfiguration::new(protocol));
+    let sync = session::of_one_log(&key).await?;
+    let node = node::loopback(key).sync(sync);
     let mut served = Served::start_as(run, node).await?;
     let key = run.key();
     let stranger = node::endpoint(&key).await?;

@@ -117,9 +117,9 @@ async fn have_sessions_wait(run: &mut Run) -> Result<()> {
 
 async fn fail_beside_a_session(run: &mut Run) -> Result<()> {
     let key = run.key();
-    let protocol = session::one_log(&key).await?;
     // The peer does not speak it: each attempt of the node's fails before it has begun.
-    let dials = SyncConfiguration::new(protocol)
+    let dials = session::of_one_log(&key)
+        .await?
         .max_retry_attempts(u8::MAX)
         .retry_interval(1)
         .retry_poll_interval(1);
@@ -138,8 +138,7 @@ async fn fail_beside_a_session(run: &mut Run) -> Result<()> {
 }
 
 async fn say_twice(run: &mut Run) -> Result<()> {
-    let node = node::loopback(run.key());
-    let node = node.sync(SyncConfiguration::new(session::one_log(&run.key()).await?));
+    let node = node::loopback(run.key()).sync(session::of_one_log(&run.key()).await?);
     let peer = node::loopback(run.key()).sync(SyncConfiguration::new(Sly::SaysTwice));
     let mut served = Served::start_between(run, node, peer).await?;
     sleep(MEET).await;
@@ -151,8 +150,7 @@ async fn say_twice(run: &mut Run) -> Result<()> {
 }
 
 async fn never_end(run: &mut Run) -> Result<()> {
-    let node = node::loopback(run.key());
-    let node = node.sync(SyncConfiguration::new(session::one_log(&run.key()).await?));
+    let node = node::loopback(run.key()).sync(session::of_one_log(&run.key()).await?);
     let peer = node::loopback(run.key()).sync(SyncConfiguration::new(Sly::NeverEnds));
     let (node, peer) = node::pair(node, peer).await?;
     let (mut here, mut there) = node::join(&node, &peer, Topic(run.random())).await?;
@@ -182,8 +180,8 @@ async fn synced(subscription: &mut Subscription) -> Result<()> {
 
 /// A node to be that has a log, and one sync session at a time.
 async fn with_one_session(key: Key) -> Result<NetworkBuilder<Topic>> {
-    let protocol = session::one_log(&key).await?;
-    let one_at_a_time = SyncConfiguration::new(protocol).max_concurrent_sync_sessions(1);
+    let sync = session::of_one_log(&key).await?;
+    let one_at_a_time = sync.max_concurrent_sync_sessions(1);
     Ok(node::loopback(key).sync(one_at_a_time))
 }
 
