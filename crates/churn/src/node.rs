@@ -206,8 +206,8 @@ impl Subscription {
         self.listener.next().await
     }
 
-    /// Drops what has arrived so far, and says how many messages of gossip that was. The untouched node stops over a subscription that nobody reads
-    /// (slow-subscriber-stalls-node).
+    /// Drops what has arrived so far, and says how many messages of gossip that was. The untouched node stops over a
+    /// subscription that nobody reads (slow-subscriber-stalls-node).
     pub fn ignore(&mut self) -> usize {
         let mut messages = 0;
         while let Ok(heard) = self.listener.from_network.try_recv() {

@@ -40,8 +40,8 @@ impl Kind {
     }
 }
 
-/// Builds both sides of a line's workload into the one target folder. The line must have been assembled. Cargo reports on the
-/// terminal; both builds use their lock as it is.
+/// Builds both sides of a line's workload into the line's target folder. The line must have been assembled. Cargo reports on
+/// the terminal; both builds use their lock as it is.
 ///
 /// # Errors
 /// [`Error::Build`], [`Error::NoBinary`], [`Error::Interrupted`].

@@ -72,7 +72,8 @@ pub const UNPERMITTED_STREAMS: Scenario = Scenario {
 
 pub const STOPPED_STREAMS: Scenario = Scenario {
     name: "stopped-streams",
-    about: "A peer fills a window of 16 KiB on a stream that is stopped and reset, then on one that nobody reads; refused, it connects again",
+    about: "A peer fills a window of 16 KiB on a stream that is stopped and reset, then on one that nobody reads; \
+            refused, it connects again",
     event: "two such pairs of streams",
     defects: &["stopped-streams-credit-twice"],
     quick: HEAVY,

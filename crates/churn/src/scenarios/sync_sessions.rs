@@ -31,7 +31,8 @@ pub const WAITING_SESSIONS: Scenario = Scenario {
 
 pub const OTHER_SESSION_FAILS: Scenario = Scenario {
     name: "other-session-fails",
-    about: "While a sync session with a peer runs, a node dials that peer in vain; what the peer gossips meanwhile is heard after it",
+    about: "While a sync session with a peer runs, a node dials that peer in vain; what the peer gossips \
+            meanwhile is heard after it",
     event: "session held for 2 s, and a message heard",
     defects: &[
         "mispaired-unlock",
