@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{LineStyle, Table, TableStyle};
 
 use crate::Result;
-use crate::change::{self, Change};
+use crate::change::{self, Change, Disclosure};
 use crate::lay;
 use crate::process::{self, cargo};
 use crate::project::{Line, Project, split_name};
@@ -51,7 +51,7 @@ pub fn run(project: &Project) -> Result<()> {
                 lines.new_files.to_string(),
                 lines.added.to_string(),
                 lines.removed.to_string(),
-                change.facts.upstream_status.to_string(),
+                upstream_state(change),
                 if i == 0 {
                     release.to_owned()
                 } else {
@@ -65,6 +65,15 @@ pub fn run(project: &Project) -> Result<()> {
         println!("newer releases are unknown: cargo could not ask the registry");
     }
     Ok(())
+}
+
+/// Where it stands with upstream, and whether it may be told of there.
+fn upstream_state(change: &Change) -> String {
+    let status = &change.facts.upstream_status;
+    match change.facts.disclosure {
+        Disclosure::Public => status.to_string(),
+        Disclosure::Private => format!("{status}, private"),
+    }
 }
 
 /// How many lines a change is.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{Done, Fixture};
+use crate::support::{Done, FACTS, Fixture};
 
 const VERBS: [&str; 14] = [
     "assemble", "edit", "refresh", "rebase", "diff", "status", "lint", "test", "verify", "api",
@@ -143,6 +143,12 @@ fn status_counts_lines_without_a_network() {
         ["toy-1.2.0", "book-is-bounded", "13", "2", "1", "Pending"],
         "{table}"
     );
+    let facts = format!("disclosure = \"private\"\n{FACTS}");
+    fixture.write(&fixture.of("book-is-bounded", "change.toml"), &facts);
+    let mut command = fixture.command(&["status"]);
+    command.env("COLUMNS", "200");
+    let table = Done::of(command).done().stdout;
+    assert!(table.contains(" Pending, private "), "{table}");
 }
 
 #[test]
