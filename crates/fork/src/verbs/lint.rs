@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::change::{self, Change, Disclosure};
@@ -39,6 +40,7 @@ pub fn run(project: &Project, quick: bool) -> Result<()> {
     assemble::ensure(project)?;
     check_removals(project, &changes, &mut findings);
     check_format(project, &changes, &mut findings)?;
+    check_hooked_format(project, &changes, &mut findings)?;
     check_tests_ran(project, &changes, &mut findings)?;
     if !quick {
         check_clippy(project, &changes, &mut findings)?;
@@ -349,13 +351,7 @@ fn check_format(project: &Project, changes: &[Change], findings: &mut Vec<String
         for file in change.files.keys().filter(|file| file.ends_with(".rs")) {
             let path = dir.join(file);
             // A later change may have taken it out.
-            let Ok(text) = fs::read(&path) else { continue };
-            let mut rustfmt = Command::new("rustfmt");
-            rustfmt.args(["--quiet", "--edition", &edition, "--config-path"]);
-            rustfmt.arg(project.root().join("rustfmt.toml"));
-            // From a pipe it reads this file alone, and not the modules that are declared in it.
-            let formatted = process::run_on(&mut rustfmt, &path)?;
-            if !formatted.status.success() || formatted.stdout != text {
+            if path.exists() && !is_formatted(project, &path, &edition, &edition)? {
                 findings.push(format!(
                     "patch/{}/{file} is not formatted (edition {edition})",
                     change.name()
@@ -364,6 +360,64 @@ fn check_format(project: &Project, changes: &[Change], findings: &mut Vec<String
         }
     }
     Ok(())
+}
+
+/// What upstream's authors have formatted stays so, in one of the styles in which it is: they write by their own configuration,
+/// which a published crate does not hold.
+fn check_hooked_format(
+    project: &Project,
+    changes: &[Change],
+    findings: &mut Vec<String>,
+) -> Result<()> {
+    const STYLES: [&str; 2] = ["2021", "2024"];
+    let work = tempfile::tempdir().on("cannot make a folder in", &std::env::temp_dir())?;
+    let published = work.path().join("published.rs");
+    let mut looked = BTreeSet::new();
+    for change in changes {
+        let dir = project.patched_dir(&change.krate);
+        let repo = Repo::at(&dir);
+        let edition = edition(project, &change.krate)?;
+        for patch in crate::lay::parse_hooks(change)? {
+            let file = patch.path;
+            let path = dir.join(&file);
+            let is_new = looked.insert(path.clone());
+            if !is_new || !file.ends_with(".rs") || !path.exists() {
+                continue;
+            }
+            // One that an earlier change brought is looked at as a file of ours.
+            let Ok(text) = repo.file(UPSTREAM, &file) else {
+                continue;
+            };
+            fs::write(&published, text).on("cannot write", &published)?;
+            let (mut was, mut stays) = (false, false);
+            for style in STYLES {
+                if is_formatted(project, &published, &edition, style)? {
+                    was = true;
+                    stays |= is_formatted(project, &path, &edition, style)?;
+                }
+            }
+            if was && !stays {
+                findings.push(format!(
+                    "{}: {file} is formatted as published, and not with the changes",
+                    change.krate
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether rustfmt would leave a file as it is.
+fn is_formatted(project: &Project, path: &Path, edition: &str, style: &str) -> Result<bool> {
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt.args(["--quiet", "--edition", edition, "--style-edition", style]);
+    rustfmt
+        .arg("--config-path")
+        .arg(project.root().join("rustfmt.toml"));
+    // From a pipe it reads this file alone, and not the modules that are declared in it.
+    let formatted = process::run_on(&mut rustfmt, path)?;
+    let text = fs::read(path).on("cannot read", path)?;
+    Ok(formatted.status.success() && formatted.stdout == text)
 }
 
 /// A test that a change names ran in the last `cargo fork test` of what stands here now.

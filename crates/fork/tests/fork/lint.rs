@@ -1,6 +1,8 @@
 //! `lint`: every rule has a finding, and none is found where all is well.
 
-use crate::support::{BOUND, BOUNDED, Done, FACTS, Fixture, TOY, hook, packed, toy, which};
+use crate::support::{
+    BOOK, BOUND, BOUNDED, Done, FACTS, Fixture, LIB, TOY, hook, packed, toy, which,
+};
 
 const SLUG: &str = "book-is-bounded";
 
@@ -267,6 +269,24 @@ fn our_files_are_formatted_and_what_they_only_declare_is_not_looked_at() {
     finds(&fixture, "src/bound.rs is not formatted (edition 2021)");
     fixture.write(&bound, &format!("#[cfg(any())]\nmod elsewhere;\n\n{BOUND}"));
     assert_eq!(fixture.fork(&["lint", "--quick"]).code, 0);
+}
+
+#[test]
+fn what_upstream_has_formatted_stays_so() {
+    let fixture = clean();
+    let hooks = |push: &str| {
+        [
+            hook("src/book.rs", BOOK, 9, 1, &[push]),
+            hook("src/lib.rs", LIB, 3, 0, &["mod bound;"]),
+        ]
+        .concat()
+    };
+    let badly = hooks("        crate::bound::push( &mut self.entries, entry );");
+    fixture.write(&fixture.of(SLUG, "hooks.patch"), &badly);
+    finds(
+        &fixture,
+        "toy-1.2.0: src/book.rs is formatted as published, and not with the changes",
+    );
 }
 
 #[test]
