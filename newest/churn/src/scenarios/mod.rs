@@ -6,6 +6,7 @@ pub mod canary;
 mod day_of_shuffles;
 mod dead_dials;
 mod link_churn;
+mod lossy_paths;
 mod silent_neighbour;
 mod sync_sessions;
 mod topic_leave;
@@ -21,5 +22,6 @@ pub const SCENARIOS: &[Scenario] = &[
     topic_leave::SCENARIO,
     address_book_churn::SCENARIO,
     day_of_shuffles::SCENARIO,
+    lossy_paths::SCENARIO,
     canary::SCENARIO,
 ];
