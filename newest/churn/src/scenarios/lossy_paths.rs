@@ -30,9 +30,9 @@ pub const SCENARIO: Scenario = Scenario {
     event: "change of the client's network",
     defects: &["noq-stale-probe"],
     quick: Quick {
-        events: 4_800,
+        events: 2_400,
         samples: 49,
-        warmup_events: 960,
+        warmup_events: 480,
         settle_ms: 0,
         seconds_max: 12,
     },
