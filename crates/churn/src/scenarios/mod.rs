@@ -18,7 +18,6 @@ mod incoming_unaccepted;
 mod key_bundles;
 mod known_peers;
 mod large_messages;
-mod link_churn;
 mod lonely_bootstrap;
 mod peer_churn;
 mod quic_churn;
@@ -30,6 +29,7 @@ mod silent_connections;
 mod store_growth;
 mod store_limits;
 mod stranger_connects;
+mod superseded_links;
 mod sync_churn;
 mod sync_delta;
 mod sync_frames;
@@ -74,7 +74,7 @@ pub const SCENARIOS: &[Scenario] = &[
     store_limits::SCENARIO,
     blob_downloads::SCENARIO,
     dead_peers::SCENARIO,
-    link_churn::SCENARIO,
+    superseded_links::SCENARIO,
     topic_rejoin::SCENARIO,
     stranger_connects::SCENARIO,
     large_messages::SCENARIO,

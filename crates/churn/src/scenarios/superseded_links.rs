@@ -9,7 +9,7 @@ use crate::node;
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
-    name: "link-churn",
+    name: "superseded-links",
     about: "A neighbour opens one connection after the other to a node and joins on each, without closing those before it",
     event: "connection that takes over from the one before it",
     defects: &[
