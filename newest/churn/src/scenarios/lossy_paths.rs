@@ -30,9 +30,9 @@ pub const SCENARIO: Scenario = Scenario {
     event: "change of the client's network",
     defects: &["noq-stale-probe"],
     quick: Quick {
-        events: 2_400,
+        events: 1_440,
         samples: 49,
-        warmup_events: 480,
+        warmup_events: 320,
         settle_ms: 0,
         seconds_max: 12,
     },
