@@ -4,8 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use futures_util::StreamExt;
 use iroh::address_lookup::memory::MemoryLookup;
 use iroh::endpoint::{PortmapperConfig, presets};
@@ -16,8 +17,22 @@ use iroh_gossip::api::{GossipReceiver, GossipSender};
 use iroh_gossip::net::Gossip;
 use iroh_gossip::proto::{HyparviewConfig, TopicId};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::run::Run;
+
+/// Peers that [`Gossiper::seek_nobodies`] looks for: as many as the fork remembers of those that a node has no connection with.
+const NOBODIES: usize = 4_096;
+
+/// Connections after which a node keeps as many TLS sessions as it ever will: 256, two for each that it accepted.
+const CONNECTIONS_BEFORE: usize = 128;
+
+/// How many session tickets of others a node keeps: those of one. By default they are of 32, eight each, which takes thousands of
+/// connections to fill. That is bounded, and not what is looked for here.
+const TICKETS: usize = 8;
+
+/// After that every dial has been given up, and nothing runs any more for a peer that has gone.
+pub const SETTLED: Duration = Duration::from_secs(120);
 
 /// What is to be done whenever the runtime's clock may have jumped.
 pub use crate::clock::follow as clock_may_have_jumped;
@@ -80,6 +95,7 @@ pub async fn endpoint(key: Key, addresses: MemoryLookup) -> Result<Endpoint> {
         .relay_mode(RelayMode::Disabled)
         .address_lookup(addresses)
         .portmapper_config(PortmapperConfig::Disabled)
+        .max_tls_tickets(TICKETS)
         .clear_ip_transports()
         .bind_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     Ok(builder.bind().await?)
@@ -108,12 +124,12 @@ impl Swarm {
         })
     }
 
-    /// Starts so many nodes with keys of the run, which watches them from here on, and has all of them join a topic. Whoever
-    /// drops the senders leaves.
+    /// Starts so many nodes with keys of the run, which watches them from here on, lets them keep what they keep of connections,
+    /// and has all of them join a topic. Whoever drops the senders leaves.
     ///
     /// # Errors
     ///
-    /// As [`Self::spawn`] and [`Self::join_in_a_row`].
+    /// As [`Self::spawn`] and [`Self::join_in_a_row`], and when a node cannot be reached.
     pub async fn in_a_topic(
         run: &mut Run,
         nodes: usize,
@@ -122,9 +138,25 @@ impl Swarm {
         let keys: Vec<_> = (0..nodes).map(|_| run.key()).collect();
         let swarm = Self::spawn(keys, membership).await?;
         run.watch(&swarm);
+        swarm.fill_sessions(run).await?;
         let topic = TopicId::from_bytes(run.random());
         let senders = swarm.join_in_a_row(topic).await?;
         Ok((swarm, topic, senders))
+    }
+
+    /// Has a stranger connect to each of them and leave, until none keeps any more sessions than before.
+    async fn fill_sessions(&self, run: &mut Run) -> Result<()> {
+        let stranger = endpoint(run.key(), MemoryLookup::new()).await?;
+        // In turn, since two in a row would be one session.
+        for _ in 0..CONNECTIONS_BEFORE {
+            for node in self.nodes.iter() {
+                let connection = stranger.connect(node.address(), ALPN).await?;
+                connection.close(0u32.into(), b"");
+            }
+        }
+        stranger.close().await;
+        sleep(SETTLED).await;
+        Ok(())
     }
 
     /// Has all of them join a topic, each by way of the one before it. Whoever drops what this gives leaves.
@@ -194,6 +226,21 @@ impl Gossiper {
             router,
             neighbours: Arc::default(),
         })
+    }
+
+    /// Looks for peers that have no address, until it remembers as many peers as it ever will.
+    ///
+    /// # Errors
+    ///
+    /// When one is found.
+    pub async fn seek_nobodies(&self, run: &mut Run) -> Result<()> {
+        for _ in 0..NOBODIES {
+            let nobody = EndpointAddr::new(run.key().public());
+            let found = self.endpoint.connect(nobody, ALPN).await;
+            ensure!(found.is_err(), "somebody without an address was found");
+        }
+        sleep(SETTLED).await;
+        Ok(())
     }
 
     /// Where it can be reached.

@@ -16,10 +16,10 @@ pub const SCENARIO: Scenario = Scenario {
     event: "shuffle by each of twelve nodes",
     defects: &["links-linger"],
     quick: Quick {
-        events: 192,
+        events: 96,
         samples: 49,
-        // Past the hour in which every node has met every other.
-        warmup_events: 64,
+        // By then every node has met every other.
+        warmup_events: 32,
         settle_ms: 0,
         seconds_max: 12,
     },

@@ -3,14 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use iroh::EndpointAddr;
-use iroh_gossip::ALPN;
 use iroh_gossip::proto::{HyparviewConfig, TopicId};
 use tokio::time::sleep;
 
 use super::{Quick, Scenario};
-use crate::node::Swarm;
+use crate::node::{SETTLED, Swarm};
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -20,9 +19,9 @@ pub const SCENARIO: Scenario = Scenario {
     defects: &["pending-undialable", "addr-map-grows"],
     // Settled: past the time after which a dial is given up.
     quick: Quick {
-        events: 240,
+        events: 480,
         samples: 49,
-        warmup_events: 80,
+        warmup_events: 160,
         settle_ms: 60_000,
         seconds_max: 12,
     },
@@ -30,15 +29,8 @@ pub const SCENARIO: Scenario = Scenario {
     run: |run| Box::pin(dial(run)),
 };
 
-/// Peers that are looked for before the first sample and have no address: as many as the fork remembers of those that it has
-/// no connection with.
-const SOUGHT_BEFORE: u64 = 4_096;
-
 /// How far apart two dials begin.
 const BETWEEN: Duration = Duration::from_secs(2);
-
-/// After that every dial has been given up, and nothing runs any more for a peer that was sought.
-const SETTLED: Duration = Duration::from_secs(120);
 
 async fn dial(run: &mut Run) -> Result<()> {
     let swarm = Swarm::spawn([run.key(), run.key()], HyparviewConfig::default()).await?;
@@ -49,12 +41,7 @@ async fn dial(run: &mut Run) -> Result<()> {
     };
     let _stays = neighbour.join(topic, &[]).await?;
     let sender = here.join(topic, &[neighbour]).await?;
-    for _ in 0..SOUGHT_BEFORE {
-        let sought = EndpointAddr::new(run.key().public());
-        let found = here.endpoint.connect(sought, ALPN).await;
-        ensure!(found.is_err(), "somebody without an address was found");
-    }
-    sleep(SETTLED).await;
+    here.seek_nobodies(run).await?;
     // Bound and never read: whoever is here says nothing, and nobody else gets the port.
     let silent = UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let nowhere = silent.local_addr()?;

@@ -16,9 +16,9 @@ pub const SCENARIO: Scenario = Scenario {
     event: "shuffle by each of twelve nodes",
     defects: &["links-linger"],
     quick: Quick {
-        events: 96,
+        events: 49,
         samples: 49,
-        warmup_events: 32,
+        warmup_events: 12,
         // Each event ends settled.
         settle_ms: 0,
         seconds_max: 12,
@@ -32,7 +32,7 @@ const NODES: usize = 12;
 
 /// How often each shuffles, and all of them at the same time: the clock jumps, so it costs no more than half a second would. It
 /// leaves time for what the fork ends: a connection that no neighbour needs, at most 10 s after its last use.
-const SHUFFLE_INTERVAL: Duration = Duration::from_secs(20);
+const SHUFFLE_INTERVAL: Duration = Duration::from_secs(15);
 
 async fn shuffle(run: &mut Run) -> Result<()> {
     let membership = HyparviewConfig {

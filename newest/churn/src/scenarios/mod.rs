@@ -7,6 +7,7 @@ mod day_of_shuffles;
 mod dead_dials;
 mod link_churn;
 mod lossy_paths;
+mod many_topics;
 mod silent_neighbour;
 mod sync_sessions;
 mod topic_leave;
@@ -20,6 +21,7 @@ pub const SCENARIOS: &[Scenario] = &[
     dead_dials::SCENARIO,
     sync_sessions::SCENARIO,
     topic_leave::SCENARIO,
+    many_topics::SCENARIO,
     address_book_churn::SCENARIO,
     day_of_shuffles::SCENARIO,
     lossy_paths::SCENARIO,

@@ -27,7 +27,7 @@ pub const SCENARIO: Scenario = Scenario {
         settle_ms: 120_000,
         seconds_max: 12,
     },
-    budget_bytes_per_event: 512.0,
+    budget_bytes_per_event: 256.0,
     run: |run| Box::pin(be_silent(run)),
 };
 
@@ -39,6 +39,7 @@ const BETWEEN: Duration = Duration::from_secs(1);
 
 async fn be_silent(run: &mut Run) -> Result<()> {
     let (swarm, topic, senders) = Swarm::in_a_topic(run, 2, HyparviewConfig::default()).await?;
+    swarm.nodes[0].seek_nobodies(run).await?;
     let mut silent = VecDeque::new();
 
     while let Some(event) = run.next().await? {
