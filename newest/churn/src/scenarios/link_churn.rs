@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     quick: Quick {
         events: 49,
         samples: 49,
-        warmup_events: 12,
+        warmup_events: 24,
         // Each event ends settled.
         settle_ms: 0,
         seconds_max: 12,
