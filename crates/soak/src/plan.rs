@@ -114,8 +114,8 @@ pub fn plan(listed: &[Scenario], wish: &Wish) -> Result<Vec<Job>> {
         .collect())
 }
 
-/// The controls of a run of this workload, always at their quick sizes. The pair is of the scenario that the plan names, or
-/// else of the first of `jobs`.
+/// The controls of a run of this workload, always at their quick sizes. The pair is of the first scenario that the plan names for
+/// it and the workload has, or else of the first of `jobs`.
 ///
 /// # Errors
 /// [`Error::NothingToRun`] where there are no jobs.
@@ -134,7 +134,7 @@ pub fn controls(listed: &[Scenario], jobs: &[Job], wish: &Wish) -> Result<Contro
         })
     });
     let first = jobs.first().map(|job| &job.scenario);
-    let quiet = wish.plan.pair.as_deref().and_then(named);
+    let quiet = wish.plan.pair.iter().find_map(|name| named(name));
     let scenario = quiet.or(first).ok_or(Error::NothingToRun)?;
     let pair = job(scenario, wish.seed, 1, None);
     Ok(ControlJobs {

@@ -29,8 +29,10 @@ pub struct Plan {
     /// How many times the events of its quick size each scenario has, unless it says so itself.
     #[serde(default = "once")]
     pub times: u64,
-    /// The scenario that is measured twice on the patched side; the first of the run where the workload has none of that name.
-    pub pair: Option<String>,
+    /// The scenario that is measured twice on the patched side: the first of these that the workload has, or else the first of the
+    /// run.
+    #[serde(default)]
+    pub pair: Vec<String>,
     /// What single scenarios have of their own, by name.
     #[serde(default)]
     pub scenario: BTreeMap<String, Own>,
