@@ -4,7 +4,6 @@
 
 use iroh_gossip::GossipLimits;
 use iroh_gossip::net::ConnectionLimits as GossipConnectionLimits;
-use tokio::sync::Semaphore;
 
 /// What `Limits` hands on to gossip.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,15 +13,6 @@ pub struct GossipSettings {
 }
 
 impl GossipSettings {
-    /// The limits on connections, with no queue longer than a channel can be: making one would panic.
-    pub fn connection_limits(&self) -> GossipConnectionLimits {
-        let longest = Semaphore::MAX_PERMITS;
-        let mut limits = self.connections.clone();
-        limits.send_queue_messages = limits.send_queue_messages.min(longest);
-        limits.dials_in_flight = limits.dials_in_flight.min(longest);
-        limits
-    }
-
     /// Each limit by its name, and whether it is zero.
     pub fn zeros(&self) -> [(&'static str, bool); 14] {
         let (protocol, connections) = (&self.protocol, &self.connections);
