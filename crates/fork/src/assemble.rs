@@ -504,7 +504,7 @@ fn keep_times(old: &Path, new: &Path) -> Result<()> {
 fn update_locks(project: &Project, made: &[&str]) -> Result<Vec<String>> {
     let mut updated = Vec::new();
     for line in project.lines() {
-        let of_line = |krate: &&str| project.line_of(krate).name() == line.name();
+        let of_line = |krate: &&str| project.is_of(krate, line);
         let made: Vec<&str> = made.iter().copied().filter(of_line).collect();
         if update_lock(project, line, &made)? {
             updated.push(line.shown(&line.lock()));

@@ -74,16 +74,20 @@ impl Upstream {
         let summary = if self.subject.starts_with("{summary}") {
             summary.to_owned()
         } else {
-            let mut letters = summary.chars();
-            letters.next().map_or_else(String::new, |first| {
-                first.to_lowercase().chain(letters).collect()
-            })
+            with_first(summary, char::to_lowercase)
         };
         self.subject
             .replace("{type}", kind)
             .replace("{crate}", name)
             .replace("{summary}", &summary)
     }
+}
+
+/// A text with its first letter as a sentence begins or goes on.
+pub fn with_first<I: Iterator<Item = char>>(text: &str, cased: fn(char) -> I) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(cased);
+    first.chain(letters.as_str().chars()).collect()
 }
 
 fn all() -> Result<Vec<Upstream>> {

@@ -175,27 +175,21 @@ impl Origin {
 /// What a change's commit says in its project's repository: the subject as the project wants it, why, and where the reader
 /// is to find the tests that the why speaks of.
 fn message(project: &Upstream, change: &Change) -> String {
-    let why = change.facts.why.trim();
-    let paragraphs = why.split("\n\n").map(|paragraph| {
+    let options = Options::new(BODY_WIDTH).break_words(false);
+    let mut paragraphs = vec![project.subject(change)];
+    for paragraph in change.facts.why.trim().split("\n\n") {
         let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
         // How `change.toml` calls the list, which upstream does not see.
-        words.replace("in the order of `tests`", "in the order of the tests below")
-    });
-    let mut paragraphs: Vec<String> = paragraphs.collect();
-    let tests = change.facts.tests.iter();
-    let tests: Vec<_> = tests
-        .map(|test| format!("- {} in {}", test.test, test.file))
-        .collect();
-    if !tests.is_empty() {
-        paragraphs.push("Tests that fail without this:".to_owned());
+        let told = words.replace("in the order of `tests`", "in the order of the tests below");
+        paragraphs.push(textwrap::fill(&told, &options));
     }
-    let options = Options::new(BODY_WIDTH).break_words(false);
-    let paragraphs: Vec<_> = paragraphs
-        .iter()
-        .map(|paragraph| textwrap::fill(paragraph, &options))
-        .collect();
-    let body = [paragraphs.join("\n\n"), tests.join("\n")].join("\n\n");
-    format!("{}\n\n{}\n", project.subject(change), body.trim_end())
+    if !change.facts.tests.is_empty() {
+        paragraphs.push("Tests that fail without this:".to_owned());
+        let tests = change.facts.tests.iter();
+        let listed = tests.map(|test| format!("- {} in {}", test.test, test.file));
+        paragraphs.push(listed.collect::<Vec<_>>().join("\n"));
+    }
+    paragraphs.join("\n\n") + "\n"
 }
 
 /// Takes away what cargo made when it packed the crate.

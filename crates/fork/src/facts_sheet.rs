@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::change::Change;
-use crate::contributing::Upstream;
+use crate::contributing::{Upstream, with_first};
 use crate::defects::Defect;
 use crate::export::{Origin, Patch};
 use crate::measured::Measured;
@@ -114,7 +114,11 @@ panicking; `cargo fork` is its tool, `cargo soak` what it measures with.
                 Some(bound) => ("what it bounds", bound),
                 None => (&*defect.heading, &**what),
             };
-            let _ = writeln!(text, "**{}** (`{slug}`): {what}.\n", sentence(said));
+            let _ = writeln!(
+                text,
+                "**{}** (`{slug}`): {what}.\n",
+                with_first(said, char::to_uppercase)
+            );
         }
         if !change.facts.needs.is_empty() {
             let needs = change.facts.needs.join("`, `");
@@ -205,13 +209,6 @@ fn tests(change: &Change) -> String {
         change.name()
     );
     text
-}
-
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }
 
 fn bytes(figure: f64) -> String {

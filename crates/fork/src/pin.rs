@@ -81,9 +81,7 @@ pub fn fetch(project: &Project, pins: &[Pin]) -> Result<Vec<Vec<u8>>> {
     for line in project.lines() {
         let missing: Vec<&str> = pins
             .iter()
-            .filter(|pin| {
-                cached(pin).is_empty() && project.line_of(&pin.krate).name() == line.name()
-            })
+            .filter(|pin| cached(pin).is_empty() && project.is_of(&pin.krate, line))
             .map(|pin| pin.krate.as_str())
             .collect();
         if missing.is_empty() {

@@ -266,6 +266,11 @@ impl Project {
         }
     }
 
+    /// Whether a crate, given as `<crate>-<version>`, belongs to a line.
+    pub fn is_of(&self, krate: &str, line: &Line) -> bool {
+        self.line_of(krate).name() == line.name()
+    }
+
     /// What we wrote for a crate, given as `<crate>-<version>`.
     pub fn patch_dir(&self, krate: &str) -> PathBuf {
         self.root.join("patch").join(krate)
@@ -298,10 +303,7 @@ impl Project {
                 crates.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
-        let is_meant = |krate: &String| {
-            let name = self.line_of(krate).name();
-            self.meant.iter().any(|line| line.name() == name)
-        };
+        let is_meant = |krate: &String| self.meant.iter().any(|line| self.is_of(krate, line));
         crates.retain(is_meant);
         crates.sort();
         Ok(crates)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::change::{self, Disclosure};
+use crate::change::{self, Change, Disclosure};
 use crate::contributing::Upstream;
 use crate::defects::{self, Defect};
 use crate::error::IoContext;
@@ -84,11 +84,11 @@ fn refuse_private(project: &Project, wanted: &[(String, Option<usize>)]) -> Resu
         let changes = change::changes(project, krate)?;
         let upto = at.map_or(changes.len(), |at| at + 1);
         // Those before a change may have to go with it.
-        for change in &changes[..upto] {
-            if change.facts.disclosure == Disclosure::Private {
-                private.push(change.name());
-                places.push(security_of(project, krate)?);
-            }
+        let is_private = |change: &&Change| change.facts.disclosure == Disclosure::Private;
+        let before = private.len();
+        private.extend(changes[..upto].iter().filter(is_private).map(Change::name));
+        if private.len() > before {
+            places.push(security_of(project, krate)?);
         }
     }
     places.sort_unstable();

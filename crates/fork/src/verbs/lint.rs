@@ -297,7 +297,7 @@ fn check_patch_table(project: &Project, line: &Line, findings: &mut Vec<String>)
         .get("patch")
         .and_then(|patch| patch.get("crates-io"));
     for krate in project.crates()? {
-        if project.line_of(&krate).name() != line.name() {
+        if !project.is_of(&krate, line) {
             continue;
         }
         let (name, _) = split_name(&krate).unwrap_or((&krate, ""));
@@ -345,17 +345,19 @@ fn holds_tests(text: &str) -> bool {
 }
 
 fn check_format(project: &Project, changes: &[Change], findings: &mut Vec<String>) -> Result<()> {
-    for change in changes {
-        let dir = project.patched_dir(&change.krate);
-        let edition = edition(project, &change.krate)?;
-        for file in change.files.keys().filter(|file| file.ends_with(".rs")) {
-            let path = dir.join(file);
-            // A later change may have taken it out.
-            if path.exists() && !is_formatted(project, &path, &edition, &edition)? {
-                findings.push(format!(
-                    "patch/{}/{file} is not formatted (edition {edition})",
-                    change.name()
-                ));
+    for (krate, changes) in change::by_crate(changes) {
+        let dir = project.patched_dir(krate);
+        let edition = edition(project, krate)?;
+        for change in changes {
+            for file in change.files.keys().filter(|file| file.ends_with(".rs")) {
+                let path = dir.join(file);
+                // A later change may have taken it out.
+                if path.exists() && !is_formatted(project, &path, &edition, &edition)? {
+                    findings.push(format!(
+                        "patch/{}/{file} is not formatted (edition {edition})",
+                        change.name()
+                    ));
+                }
             }
         }
     }
@@ -372,16 +374,21 @@ fn check_hooked_format(
     const STYLES: [&str; 2] = ["2021", "2024"];
     let work = tempfile::tempdir().on("cannot make a folder in", &std::env::temp_dir())?;
     let published = work.path().join("published.rs");
-    let mut looked = BTreeSet::new();
-    for change in changes {
-        let dir = project.patched_dir(&change.krate);
+    for (krate, changes) in change::by_crate(changes) {
+        let dir = project.patched_dir(krate);
         let repo = Repo::at(&dir);
-        let edition = edition(project, &change.krate)?;
-        for patch in crate::lay::parse_hooks(change)? {
-            let file = patch.path;
+        let edition = edition(project, krate)?;
+        let mut hooked = BTreeSet::new();
+        for change in changes {
+            hooked.extend(
+                crate::lay::parse_hooks(change)?
+                    .into_iter()
+                    .map(|patch| patch.path),
+            );
+        }
+        for file in hooked {
             let path = dir.join(&file);
-            let is_new = looked.insert(path.clone());
-            if !is_new || !file.ends_with(".rs") || !path.exists() {
+            if !file.ends_with(".rs") || !path.exists() {
                 continue;
             }
             // One that an earlier change brought is looked at as a file of ours.
@@ -398,8 +405,7 @@ fn check_hooked_format(
             }
             if was && !stays {
                 findings.push(format!(
-                    "{}: {file} is formatted as published, and not with the changes",
-                    change.krate
+                    "{krate}: {file} is formatted as published, and not with the changes"
                 ));
             }
         }
@@ -432,26 +438,23 @@ fn check_tests_ran(
         );
         return Ok(());
     };
-    let ran = |line: &Line| {
-        let mut crates = record.crates();
-        crates.any(|krate| project.line_of(krate).name() == line.name())
-    };
-    for line in project.lines().iter().filter(|line| !ran(line)) {
-        println!(
-            "lint: the last `cargo fork test` ran no crate of the line {}; whether its named tests run is not checked",
-            line.name()
-        );
-    }
-    for change in changes {
-        if !ran(project.line_of(&change.krate)) {
+    for line in project.lines() {
+        if !record.crates().any(|krate| project.is_of(krate, line)) {
+            println!(
+                "lint: the last `cargo fork test` ran no crate of the line {}; whether its named tests run is not checked",
+                line.name()
+            );
             continue;
         }
-        for name in &change.facts.tests {
-            if !record.passed(&change.krate, name) {
-                findings.push(format!(
-                    "patch/{}: {name} did not run and pass in the last `cargo fork test`",
-                    change.name()
-                ));
+        let of_line = |change: &&Change| project.is_of(&change.krate, line);
+        for change in changes.iter().filter(of_line) {
+            for name in &change.facts.tests {
+                if !record.passed(&change.krate, name) {
+                    findings.push(format!(
+                        "patch/{}: {name} did not run and pass in the last `cargo fork test`",
+                        change.name()
+                    ));
+                }
             }
         }
     }

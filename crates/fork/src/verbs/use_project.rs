@@ -292,9 +292,7 @@ fn wanted(
     }
     let project = project.of_all(there.keys());
     for line in project.lines() {
-        let of_line = there
-            .iter()
-            .filter(|(krate, _)| project.line_of(krate).name() == line.name());
+        let of_line = there.iter().filter(|(krate, _)| project.is_of(krate, line));
         let found: Vec<String> = of_line
             .map(|(krate, version)| {
                 format!(

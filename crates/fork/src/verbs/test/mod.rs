@@ -125,7 +125,7 @@ fn in_scope(project: &Project, changes: &[Change]) -> Result<Vec<String>> {
 }
 
 fn in_scope_of(line: &Line, project: &Project, changes: &[Change]) -> Result<BTreeSet<String>> {
-    let of_line = |krate: &String| project.line_of(krate).name() == line.name();
+    let of_line = |krate: &String| project.is_of(krate, line);
     let mut crates = project.crates()?;
     crates.retain(of_line);
     let changed = changes.iter().map(|change| change.krate.clone());
