@@ -21,13 +21,13 @@ pub const SCENARIO: Scenario = Scenario {
     defects: &["stale-peer-entries-101"],
     // Settled: past the 15 s of a dial, and the 90 s for which gossip keeps the id of a message.
     quick: Quick {
-        events: 192,
+        events: 768,
         samples: 49,
-        warmup_events: 64,
+        warmup_events: 256,
         settle_ms: 120_000,
         seconds_max: 12,
     },
-    budget_bytes_per_event: 256.0,
+    budget_bytes_per_event: 48.0,
     run: |run| Box::pin(be_silent(run)),
 };
 

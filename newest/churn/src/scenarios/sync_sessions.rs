@@ -33,7 +33,7 @@ pub const SCENARIO: Scenario = Scenario {
 const BOTH: Duration = Duration::from_millis(100);
 
 /// Live, as only then do both ends agree on which of them closes. Else one may close before the other has read all, whose session
-/// has failed then; and a node that has seen one fail does nothing in its topic for 5 s, on both sides.
+/// has failed then; and an untouched node that has seen one fail does nothing in its topic for 5 s.
 async fn sync(run: &mut Run) -> Result<()> {
     by_the_systems_clock();
     let topic = Topic::from(run.random());
