@@ -21,9 +21,9 @@ pub const SCENARIO: Scenario = Scenario {
     defects: &["stale-peer-entries-101"],
     // Settled: past the 15 s of a dial, and the 90 s for which gossip keeps the id of a message.
     quick: Quick {
-        events: 768,
+        events: 1_536,
         samples: 49,
-        warmup_events: 256,
+        warmup_events: 512,
         settle_ms: 120_000,
         seconds_max: 12,
     },
