@@ -1,12 +1,8 @@
 //! A neighbor that does not take what is sent to it holds up nobody else.
 
 use bytes::Bytes;
-use n0_future::time::Duration;
 
-use super::{
-    common_tests::{Node, Peer},
-    ConnectionLimits, Gossip,
-};
+use super::common_tests::{Node, Peer};
 
 /// More than the window of a stream and a queue hold together.
 const MESSAGES: u32 = 1000;
@@ -28,26 +24,6 @@ async fn a_neighbor_that_reads_nothing_is_disconnected_and_the_others_get_every_
         assert_eq!(bob_topic.received().await, content(i));
     }
     link.closed().await;
-}
-
-#[tokio::test]
-async fn limits_may_be_as_large_as_numbers_go() {
-    let mut limits = ConnectionLimits::default();
-    limits.dials_in_flight = usize::MAX;
-    limits.send_queue_messages = usize::MAX;
-    for limit in [
-        &mut limits.dial_timeout,
-        &mut limits.send_stall,
-        &mut limits.idle,
-    ] {
-        *limit = Duration::MAX;
-    }
-    let alice = Node::spawn_with(Gossip::builder().connection_limits(limits)).await;
-    let bob = Node::spawn().await;
-    let mut bob_topic = bob.join(&[]).await;
-    let alice_topic = alice.join(&[&bob]).await;
-    alice_topic.broadcast("heard").await;
-    assert_eq!(bob_topic.received().await, "heard");
 }
 
 #[tokio::test]

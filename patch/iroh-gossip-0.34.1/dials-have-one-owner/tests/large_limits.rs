@@ -1,0 +1,24 @@
+//! Limits that are larger than what they bound can ever be.
+
+mod common;
+
+use std::time::Duration;
+
+use iroh_gossip::net::{ConnectionLimits, Gossip};
+
+use self::common::Node;
+
+#[tokio::test]
+async fn limits_may_be_as_large_as_numbers_go() {
+    let mut limits = ConnectionLimits::default();
+    limits.dials_in_flight = usize::MAX;
+    limits.send_queue_messages = usize::MAX;
+    limits.dial_timeout = Duration::MAX;
+    limits.send_stall = Duration::MAX;
+    let alice = Node::spawn_with(Gossip::builder().connection_limits(limits)).await;
+    let bob = Node::spawn().await;
+    let mut bob_topic = bob.join(&[]).await;
+    let alice_topic = alice.join(&[&bob]).await;
+    alice_topic.broadcast("heard").await;
+    assert_eq!(bob_topic.received().await, "heard");
+}
