@@ -66,8 +66,8 @@ pub fn lay_change_in(repo: &Repo, change: &Change, form: Form) -> Result<()> {
     repo.commit_all(&change.message())
 }
 
-/// Lays the tests of a change without its fix: the files that [`crate::change::Facts::tests`] names, what stands in
-/// folders under `tests/` for them, and the lines that hook test modules in.
+/// Lays the tests of a change without its fix: the files that [`crate::change::Facts::tests`] names, what they share (in
+/// folders under `tests/`, in modules for tests that hold none), and the lines that hook test modules in.
 pub fn lay_tests(repo: &Repo, change: &Change, tests: &[TestName]) -> Result<()> {
     let named: BTreeSet<&str> = tests.iter().map(|test| test.file.as_str()).collect();
     let files: Vec<&str> = change
@@ -75,7 +75,9 @@ pub fn lay_tests(repo: &Repo, change: &Change, tests: &[TestName]) -> Result<()>
         .keys()
         .map(String::as_str)
         .filter(|file| {
-            named.contains(file) || file.starts_with("benches/") || is_shared_by_tests(file)
+            named.contains(file)
+                || file.starts_with("benches/")
+                || is_shared_by_tests(file, &change.files[*file])
         })
         .collect();
     let manifest = manifest_with(repo, change, files.iter().copied(), Scope::Tests)?;
@@ -211,14 +213,54 @@ fn not_there(change: &Change, deed: &str, file: &str) -> Error {
     }
 }
 
-/// `tests/common/mod.rs` and the like: no target of its own, used by those beside it.
-fn is_shared_by_tests(file: &str) -> bool {
-    file.strip_prefix("tests/")
-        .is_some_and(|inner| inner.contains('/'))
+/// `tests/common/mod.rs` and the like, no target of its own and used by those beside it; and `src/common_tests.rs`, a module
+/// for tests without one.
+fn is_shared_by_tests(file: &str, bytes: &[u8]) -> bool {
+    match file.strip_prefix("tests/") {
+        Some(inner) => inner.contains('/'),
+        None => file.ends_with("_tests.rs") && !holds_tests(&String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// Whether an attribute of the text is for tests: `#[test]`, `#[tokio::test(…)]`, `#[cfg(all(test, …))]`.
+pub fn holds_tests(text: &str) -> bool {
+    let mut attributes = text.match_indices("#[").map(|(at, _)| {
+        let attribute = &text[at + 2..];
+        attribute.split(']').next().unwrap_or_default()
+    });
+    let is_test = |word: &str| word == "test";
+    attributes.any(|attribute| {
+        let (path, inner) = attribute.split_once('(').unwrap_or((attribute, ""));
+        path.rsplit("::").next().is_some_and(is_test)
+            || path == "cfg" && inner.split([' ', ',', '(', ')']).any(is_test)
+    })
 }
 
 /// `src/x.rs` and `src/x/mod.rs` are both the module `x`.
 fn module_name(file: &str) -> Option<&str> {
     let stem = file.strip_prefix("src/")?.strip_suffix(".rs")?;
     stem.strip_suffix("/mod").unwrap_or(stem).rsplit('/').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_known_by_their_attributes() {
+        for text in [
+            "#[test]\nfn a() {}",
+            "#[tokio::test(flavor = \"x\")]",
+            "#[cfg(all(test, unix))]",
+        ] {
+            assert!(holds_tests(text), "{text}");
+        }
+        for text in [
+            "#[cfg(feature = \"test-utils\")]",
+            "fn test() {}",
+            "#[derive(Debug)]",
+        ] {
+            assert!(!holds_tests(text), "{text}");
+        }
+    }
 }

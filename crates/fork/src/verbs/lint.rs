@@ -9,6 +9,7 @@ use crate::change::{self, Change, Disclosure};
 use crate::defects::{self, Defect, State};
 use crate::error::IoContext;
 use crate::git::{Repo, UPSTREAM};
+use crate::lay;
 use crate::pin::{self, LockedPackage};
 use crate::process;
 use crate::project::{Line, Project, package_spec, split_name};
@@ -117,7 +118,7 @@ fn check_facts(change: &Change, all: &[Change], findings: &mut Vec<String>) {
 
 fn check_files(change: &Change, findings: &mut Vec<String>) -> Result<()> {
     // Reading refuses context lines, and text behind the ranges.
-    for patch in crate::lay::parse_hooks(change)? {
+    for patch in lay::parse_hooks(change)? {
         if patch.path == "Cargo.toml" {
             findings.push(format!(
                 "patch/{}: hooks.patch edits Cargo.toml; that is data in change.toml",
@@ -320,7 +321,7 @@ fn check_removals(project: &Project, changes: &[Change], findings: &mut Vec<Stri
         for file in &change.facts.removes {
             let what = match repo.file(UPSTREAM, file) {
                 Err(_) => "which upstream does not have",
-                Ok(text) if holds_tests(&String::from_utf8_lossy(&text)) => {
+                Ok(text) if lay::holds_tests(&String::from_utf8_lossy(&text)) => {
                     "which holds upstream's tests"
                 }
                 Ok(_) => continue,
@@ -328,20 +329,6 @@ fn check_removals(project: &Project, changes: &[Change], findings: &mut Vec<Stri
             findings.push(format!("patch/{}: removes {file}, {what}", change.name()));
         }
     }
-}
-
-/// Whether an attribute of the text is for tests: `#[test]`, `#[tokio::test(…)]`, `#[cfg(all(test, …))]`.
-fn holds_tests(text: &str) -> bool {
-    let mut attributes = text.match_indices("#[").map(|(at, _)| {
-        let attribute = &text[at + 2..];
-        attribute.split(']').next().unwrap_or_default()
-    });
-    let is_test = |word: &str| word == "test";
-    attributes.any(|attribute| {
-        let (path, inner) = attribute.split_once('(').unwrap_or((attribute, ""));
-        path.rsplit("::").next().is_some_and(is_test)
-            || path == "cfg" && inner.split([' ', ',', '(', ')']).any(is_test)
-    })
 }
 
 fn check_format(project: &Project, changes: &[Change], findings: &mut Vec<String>) -> Result<()> {
@@ -381,7 +368,7 @@ fn check_hooked_format(
         let mut hooked = BTreeSet::new();
         for change in changes {
             hooked.extend(
-                crate::lay::parse_hooks(change)?
+                lay::parse_hooks(change)?
                     .into_iter()
                     .map(|patch| patch.path),
             );
@@ -535,24 +522,6 @@ fn edition(project: &Project, krate: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tests_are_known_by_their_attributes() {
-        for text in [
-            "#[test]\nfn a() {}",
-            "#[tokio::test(flavor = \"x\")]",
-            "#[cfg(all(test, unix))]",
-        ] {
-            assert!(holds_tests(text), "{text}");
-        }
-        for text in [
-            "#[cfg(feature = \"test-utils\")]",
-            "fn test() {}",
-            "#[derive(Debug)]",
-        ] {
-            assert!(!holds_tests(text), "{text}");
-        }
-    }
 
     #[test]
     fn clippy_is_heard_on_our_files_alone() {

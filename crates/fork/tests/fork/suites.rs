@@ -270,10 +270,15 @@ fn a_test_that_hangs_before_the_change_is_reported() {
 }
 
 #[test]
-fn probes_inside_the_crate_are_laid_without_the_fix() {
+fn probes_inside_the_crate_are_laid_without_the_fix_and_with_what_they_share() {
     let fixture = Fixture::bare();
-    let probe = "use crate::Book;\n\n#[test]\nfn entries_are_three() {\n    let mut book = Book::default();\n    \
-                 (0..9).for_each(|entry| book.add(entry));\n    assert_eq!(book.len(), 3);\n}\n";
+    let shared = "use crate::Book;\n\npub fn of_nine() -> Book {\n    let mut book = Book::default();\n    \
+                  (0..9).for_each(|entry| book.add(entry));\n    book\n}\n";
+    let probe = "use crate::common_tests::of_nine;\n\n#[test]\nfn entries_are_three() {\n    \
+                 assert_eq!(of_nine().len(), 3);\n}\n";
+    // It needs the fix, and is of no test that is named.
+    let other =
+        "#[test]\nfn a_push_is_bounded() {\n    crate::bound::push(&mut vec![1, 2, 3], 4);\n}\n";
     let facts = FACTS.replace(
         "tests/bounded.rs::a_book_stays_bounded",
         "src/probes/book.rs::entries_are_three",
@@ -294,12 +299,21 @@ fn probes_inside_the_crate_are_laid_without_the_fix() {
             &[
                 "mod bound;",
                 "#[cfg(test)]",
+                "mod bound_tests;",
+                "#[cfg(test)]",
+                "mod common_tests;",
+                "#[cfg(test)]",
                 "#[path = \"probes/book.rs\"]",
                 "mod probe;",
             ],
         ),
     ];
-    let files = [("src/bound.rs", BOUND), ("src/probes/book.rs", probe)];
+    let files = [
+        ("src/bound.rs", BOUND),
+        ("src/bound_tests.rs", other),
+        ("src/common_tests.rs", shared),
+        ("src/probes/book.rs", probe),
+    ];
     fixture.change(SLUG, &facts, &hooks.concat(), &files);
     let done = fixture.fork(&["test", "--before", SLUG]);
     assert_eq!(done.code, 0, "{done:?}");
