@@ -1,7 +1,7 @@
 //! Records that are committed: what came of a check that takes hours, an entry a change, so that nobody does it again
 //! before something changes. Each entry has a digest of what it is about.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -33,6 +33,24 @@ pub fn write(path: &Path, head: &str, record: &impl Serialize) -> Result<()> {
     let aside = path.with_extension("toml.tmp");
     fs::write(&aside, format!("{head}\n{text}")).on("cannot write", &aside)?;
     fs::rename(&aside, path).on("cannot write", path)
+}
+
+/// Edits the record in the file as it is now: another run may have written to it since this one read it, and waits.
+///
+/// # Errors
+/// As [`read`] and [`write`]; the file is as it was then.
+pub fn update<T: Default + DeserializeOwned + Serialize>(
+    path: &Path,
+    head: &str,
+    edit: impl FnOnce(&mut T),
+) -> Result<()> {
+    // The file itself is replaced, so its folder is what is locked.
+    let folder = path.parent().unwrap_or(path);
+    let held = File::open(folder).on("cannot read", folder)?;
+    held.lock().on("cannot lock", folder)?;
+    let mut record = read(path)?;
+    edit(&mut record);
+    write(path, head, &record)
 }
 
 /// A digest for an entry: short enough to stand in a file that people read.

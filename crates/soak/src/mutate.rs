@@ -226,11 +226,12 @@ pub fn run(
         let inputs = inputs[&change.krate].clone();
         let looked = bench.look(mutant, change, inputs, known.cloned(), wanted.no_scenarios)?;
         tell(&format!("{}: {}", change.name(), looked.held()));
-        record.change.insert(change.name(), looked);
-        record
-            .change
-            .retain(|name, _| all.iter().any(|change| change.name() == *name));
-        ledger::write(&path, HEAD, &record)?;
+        record.change.insert(change.name(), looked.clone());
+        ledger::update(&path, HEAD, |record: &mut Record| {
+            record.change.insert(change.name(), looked);
+            let is_there = |name: &String| all.iter().any(|change| change.name() == *name);
+            record.change.retain(|name, _| is_there(name));
+        })?;
     }
     chosen
         .into_iter()

@@ -75,10 +75,8 @@ pub fn run(project: &Project, name: &str, bench: Option<&str>) -> Result<()> {
             if shipped.is_none() {
                 command.args(["--", baseline, "untouched"]);
             }
-            command
-                .env("CRITERION_HOME", &results)
-                .env("CARGO_TARGET_DIR", line.target_dir())
-                .current_dir(dir);
+            untouched::build_there(&mut command, line, dir);
+            command.env("CRITERION_HOME", &results);
             let status = command
                 .status()
                 .map_err(|source| process::missing(&command, source))?;

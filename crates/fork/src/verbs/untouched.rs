@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::Result;
 use crate::error::IoContext;
@@ -85,6 +86,16 @@ pub fn around(
     write(&dir.join(SIDE).join("Cargo.toml"), &side_manifest(side))?;
     write(&dir.join(SIDE).join("src/lib.rs"), "")?;
     process::complete_lock(&path)
+}
+
+/// Has cargo build such a workspace, which stands in `dir`, where its line is built: what both share is built once.
+pub fn build_there(command: &mut Command, line: &Line, dir: &Path) {
+    command
+        .current_dir(dir)
+        .env("CARGO_TARGET_DIR", line.target_dir())
+        // Cargo's switch for a hash in every file's name. Without it the libraries of local crates that are also made for C have
+        // none, and those of one workspace take the place of another's.
+        .env("__CARGO_DEFAULT_LIB_METADATA", SIDE);
 }
 
 fn side_manifest(side: &toml::Table) -> String {

@@ -117,9 +117,7 @@ impl Without<'_> {
         let line = self.project.line_of(krate);
         let mut command = self.of.cargo(line, "test")?;
         command.args(["-p", &spec, "-p", untouched::SIDE]);
-        command
-            .env("CARGO_TARGET_DIR", line.target_dir())
-            .current_dir(self.dir);
+        untouched::build_there(&mut command, line, self.dir);
         for feature in &self.of.features {
             command.args(["--features", &format!("{name}/{feature}")]);
         }

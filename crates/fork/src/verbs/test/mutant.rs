@@ -6,7 +6,7 @@
 //! [`Mutant::out`] names all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -38,6 +38,8 @@ pub struct Mutant<'a> {
     all: &'a [Change],
     change: &'a Change,
     dir: PathBuf,
+    /// Locked for as long as this is here.
+    _held: File,
     /// What is out, the change itself among it, by name.
     out: BTreeSet<String>,
 }
@@ -58,12 +60,21 @@ impl<'a> Mutant<'a> {
         all: &'a [Change],
         change: &'a Change,
     ) -> Result<Self> {
+        let scratch = project.scratch("mutant")?;
+        let held = File::open(&scratch).on("cannot read", &scratch)?;
+        if held.try_lock().is_err() {
+            return Err(Error::Usage(format!(
+                "another `cargo soak mutate` is at work in {}; wait for its end",
+                scratch.display()
+            )));
+        }
         let mut mutant = Self {
             project: project.of(&change.krate),
             suites,
             all,
             change,
-            dir: project.scratch("mutant")?,
+            dir: project.scratch("mutant/laid")?,
+            _held: held,
             out: BTreeSet::from([change.name()]),
         };
         mutant.lay_anew()?;
@@ -111,10 +122,8 @@ impl<'a> Mutant<'a> {
         let target = self.line().target_dir();
         let built = self.build(|mutant| {
             let mut command = mutant.line().cargo("build");
-            command
-                .args(["-p", mutant.line().workload(), "-p", untouched::SIDE])
-                .env("CARGO_TARGET_DIR", &target)
-                .current_dir(&mutant.dir);
+            command.args(["-p", mutant.line().workload(), "-p", untouched::SIDE]);
+            untouched::build_there(&mut command, mutant.line(), &mutant.dir);
             let suite = Suite {
                 label: format!("mutant {} workload", mutant.change.name()),
                 command,

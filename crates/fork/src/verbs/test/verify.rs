@@ -63,7 +63,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     let suites = Suites::read(project)?;
     let all = change::all(project)?;
     let path = project.root().join(RECORD);
-    let mut record: Record = ledger::read(&path)?;
+    let record: Record = ledger::read(&path)?;
     let there = change::all(&project.whole())?;
     let there: BTreeSet<String> = there.iter().map(Change::name).collect();
     let prefixes = prefixes(project, name, &all)?;
@@ -78,11 +78,12 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
             None => {
                 println!("verify: {} of {}: {name}", at + 1, prefixes.len());
                 let verified = prefix.verify(project, &suites, &all)?;
-                record
-                    .change
-                    .insert(name.clone(), verified.for_the_record());
-                record.change.retain(|name, _| there.contains(name));
-                ledger::write(&path, HEAD, &record)?;
+                ledger::update(&path, HEAD, |record: &mut Record| {
+                    record
+                        .change
+                        .insert(name.clone(), verified.for_the_record());
+                    record.change.retain(|name, _| there.contains(name));
+                })?;
                 verified
             }
         };
@@ -149,9 +150,8 @@ impl Prefix<'_> {
         command
             .arg("--no-fail-fast")
             .args(["-p", &package_spec(self.krate), "-p", untouched::SIDE])
-            .args(["--lib", "--bins", "--tests"])
-            .env("CARGO_TARGET_DIR", line.target_dir())
-            .current_dir(dir);
+            .args(["--lib", "--bins", "--tests"]);
+        untouched::build_there(&mut command, line, &dir);
         of.add_to(&mut command);
         of.leave_out_unready(&mut command, self.changes, self.series)
             .map_err(Error::Check)?;

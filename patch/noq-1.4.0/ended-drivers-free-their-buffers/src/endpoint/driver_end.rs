@@ -3,10 +3,12 @@
 use bytes::BytesMut;
 
 use super::State;
-use crate::closed_socket::ClosedSocket;
+use crate::closed_sender::ClosedSender;
 
 impl State {
     /// Free what only a driver needs, as handles to the endpoint may live on
+    ///
+    /// The socket stays for as long as they do: whoever made it may watch it, and take its end for theirs.
     pub(super) fn driver_ended(&mut self) {
         self.driver_lost = true;
         for incoming in self.recv_state.incoming.drain(..) {
@@ -14,9 +16,7 @@ impl State {
         }
         self.events.close();
         while self.events.try_recv().is_ok() {}
-        let closed = ClosedSocket::of(&*self.socket);
-        self.socket = Box::new(closed);
-        self.sender = Box::pin(closed);
+        self.sender = Box::pin(ClosedSender);
         self.prev_socket = None;
         self.recv_state.recv_buf = Box::default();
         self.recv_state.datagrams = BytesMut::new();
