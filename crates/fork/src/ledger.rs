@@ -96,4 +96,24 @@ mod tests {
         fs::write(&path, "a = 5").unwrap();
         assert!(read::<BTreeMap<String, Vec<String>>>(&path).is_err());
     }
+    #[test]
+    fn runs_that_write_at_the_same_time_lose_no_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("looked.toml");
+        std::thread::scope(|scope| {
+            for run in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for entry in 0..8 {
+                        let insert = |record: &mut BTreeMap<String, u32>| {
+                            record.insert(format!("{run}-{entry}"), entry);
+                        };
+                        update(path, "", insert).unwrap();
+                    }
+                });
+            }
+        });
+        let record: BTreeMap<String, u32> = read(&path).unwrap();
+        assert_eq!(record.len(), 64);
+    }
 }
