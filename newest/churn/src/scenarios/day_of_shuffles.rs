@@ -16,12 +16,12 @@ pub const SCENARIO: Scenario = Scenario {
     event: "shuffle by each of twelve nodes",
     defects: &["links-linger"],
     quick: Quick {
-        events: 480,
+        events: 320,
         samples: 49,
         // By then every node has met every other, and keeps of each as much as it ever will.
-        warmup_events: 240,
+        warmup_events: 160,
         settle_ms: 0,
-        seconds_max: 60,
+        seconds_max: 12,
     },
     budget_bytes_per_event: 2_048.0,
     run: |run| Box::pin(shuffle(run)),

@@ -16,13 +16,13 @@ pub const SCENARIO: Scenario = Scenario {
     event: "shuffle by each of twelve nodes",
     defects: &["links-linger"],
     quick: Quick {
-        events: 160,
+        events: 120,
         samples: 49,
         // By then every node has met every other, and keeps of each as much as it ever will.
-        warmup_events: 80,
+        warmup_events: 60,
         // Each event ends settled.
         settle_ms: 0,
-        seconds_max: 60,
+        seconds_max: 12,
     },
     budget_bytes_per_event: 2_048.0,
     run: |run| Box::pin(shuffle(run)),

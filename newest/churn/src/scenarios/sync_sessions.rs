@@ -18,13 +18,13 @@ pub const SCENARIO: Scenario = Scenario {
     event: "topic joined, synced and left",
     defects: &["sync-session-maps", "gossip-topics-grow"],
     quick: Quick {
-        events: 200,
+        events: 100,
         samples: 49,
         // What the process keeps of sessions levels off after some 400.
-        warmup_events: 100,
+        warmup_events: 50,
         // By the system's clock.
         settle_ms: 50,
-        seconds_max: 30,
+        seconds_max: 12,
     },
     budget_bytes_per_event: 8_192.0,
     run: |run| Box::pin(sync(run)),
