@@ -35,7 +35,8 @@ pub fn write(path: &Path, head: &str, record: &impl Serialize) -> Result<()> {
     fs::rename(&aside, path).on("cannot write", path)
 }
 
-/// Edits the record in the file as it is now: another run may have written to it since this one read it, and waits.
+/// Edits the record in the file as it is now, and gives it back: another run may have written to it since this one read it,
+/// or waits.
 ///
 /// # Errors
 /// As [`read`] and [`write`]; the file is as it was then.
@@ -43,14 +44,15 @@ pub fn update<T: Default + DeserializeOwned + Serialize>(
     path: &Path,
     head: &str,
     edit: impl FnOnce(&mut T),
-) -> Result<()> {
+) -> Result<T> {
     // The file itself is replaced, so its folder is what is locked.
     let folder = path.parent().unwrap_or(path);
     let held = File::open(folder).on("cannot read", folder)?;
     held.lock().on("cannot lock", folder)?;
     let mut record = read(path)?;
     edit(&mut record);
-    write(path, head, &record)
+    write(path, head, &record)?;
+    Ok(record)
 }
 
 /// A digest for an entry: short enough to stand in a file that people read.
@@ -96,6 +98,7 @@ mod tests {
         fs::write(&path, "a = 5").unwrap();
         assert!(read::<BTreeMap<String, Vec<String>>>(&path).is_err());
     }
+
     #[test]
     fn runs_that_write_at_the_same_time_lose_no_entry() {
         let dir = tempfile::tempdir().unwrap();

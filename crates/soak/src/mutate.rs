@@ -226,8 +226,7 @@ pub fn run(
         let inputs = inputs[&change.krate].clone();
         let looked = bench.look(mutant, change, inputs, known.cloned(), wanted.no_scenarios)?;
         tell(&format!("{}: {}", change.name(), looked.held()));
-        record.change.insert(change.name(), looked.clone());
-        ledger::update(&path, HEAD, |record: &mut Record| {
+        record = ledger::update(&path, HEAD, |record: &mut Record| {
             record.change.insert(change.name(), looked);
             let is_there = |name: &String| all.iter().any(|change| change.name() == *name);
             record.change.retain(|name, _| is_there(name));

@@ -63,7 +63,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
     let suites = Suites::read(project)?;
     let all = change::all(project)?;
     let path = project.root().join(RECORD);
-    let record: Record = ledger::read(&path)?;
+    let mut record: Record = ledger::read(&path)?;
     let there = change::all(&project.whole())?;
     let there: BTreeSet<String> = there.iter().map(Change::name).collect();
     let prefixes = prefixes(project, name, &all)?;
@@ -78,7 +78,7 @@ pub fn run(project: &Project, name: Option<&str>) -> Result<()> {
             None => {
                 println!("verify: {} of {}: {name}", at + 1, prefixes.len());
                 let verified = prefix.verify(project, &suites, &all)?;
-                ledger::update(&path, HEAD, |record: &mut Record| {
+                record = ledger::update(&path, HEAD, |record: &mut Record| {
                     record
                         .change
                         .insert(name.clone(), verified.for_the_record());
