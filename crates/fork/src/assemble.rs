@@ -263,11 +263,17 @@ pub fn inputs_digest(project: &Project) -> Result<String> {
     Ok(format!("{:x}", hash.finalize()))
 }
 
-/// A digest over everything that a crate with these changes is made from.
+/// A digest over everything that a crate with these changes is built and tested from. What a change only tells is not part of
+/// that: better words make nothing stale that was built before.
 pub fn digest_of(project: &Project, krate: &str, changes: &[Change]) -> Result<String> {
     let pins = pin::pins(project, &[krate.to_owned()])?;
+    let mut inputs = inputs(&pins[0], changes);
+    for change in changes {
+        let facts = format!("patch/{}/{}", change.name(), change::FACTS);
+        inputs.insert(facts, change.facts_without_prose());
+    }
     let mut hash = Sha256::new();
-    for (name, digest) in inputs(&pins[0], changes) {
+    for (name, digest) in inputs {
         hash.update(format!("{name} {digest}\n"));
     }
     Ok(format!("{:x}", hash.finalize()))

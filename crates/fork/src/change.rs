@@ -17,6 +17,17 @@ pub const FACTS: &str = "change.toml";
 /// The file that holds the hunks into files that stand before the change.
 pub const HOOKS: &str = "hooks.patch";
 
+/// What [`FACTS`] tells people, of which nothing is built.
+const PROSE: [&str; 7] = [
+    "summary",
+    "why",
+    "exempt",
+    "removal",
+    "upstream-status",
+    "disclosure",
+    "last-update",
+];
+
 /// One change to one published crate, as its folder holds it.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -126,6 +137,13 @@ impl Change {
             self.facts.why.trim(),
             self.slug
         )
+    }
+
+    /// What `change.toml` says without [`PROSE`], the same however it is set.
+    pub fn facts_without_prose(&self) -> String {
+        let mut facts: toml::Table = self.text.parse().expect("the facts were read from it");
+        facts.retain(|key, _| !PROSE.contains(&key));
+        facts.to_string()
     }
 }
 
@@ -498,22 +516,39 @@ mod tests {
         assert_eq!(slug_in("Change: Not A Slug"), None);
     }
 
+    fn change(krate: &str, facts: &str) -> Change {
+        let text = format!(
+            "summary = ''\nremoval = ''\nupstream-status = 'Pending'\nlast-update = '2026-11-21'\n{facts}"
+        );
+        Change {
+            krate: krate.into(),
+            slug: "s".into(),
+            facts: Facts::parse(Path::new("change.toml"), &text).unwrap(),
+            text,
+            hooks: String::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn better_words_leave_a_change_as_it_was_built() {
+        let facts = |facts: &str| change("a-1.0.0", facts).facts_without_prose();
+        let first = facts("why = 'Grows'\ntests = ['src/a.rs::t']");
+        assert_eq!(
+            first,
+            facts("tests = [\n  'src/a.rs::t',\n]\nwhy = 'It grows.'")
+        );
+        assert_ne!(first, facts("why = 'Grows'\ntests = ['src/a.rs::u']"));
+        assert_ne!(
+            first,
+            facts("why = 'Grows'\ntests = ['src/a.rs::t']\nneeds = ['b-1.0.0/s']")
+        );
+    }
+
     #[test]
     fn what_a_change_needs_needs_more() {
-        let change = |krate: &str, needs: &str| {
-            let text = format!(
-                "summary = ''\nwhy = ''\nremoval = ''\nupstream-status = 'Pending'\n\
-                 last-update = '2026-11-21'\nneeds = [{needs}]"
-            );
-            Change {
-                krate: krate.into(),
-                slug: "s".into(),
-                facts: Facts::parse(Path::new("change.toml"), &text).unwrap(),
-                text,
-                hooks: String::new(),
-                files: BTreeMap::new(),
-            }
-        };
+        let change =
+            |krate: &str, needs: &str| change(krate, &format!("why = ''\nneeds = [{needs}]"));
         let all = [
             change("a-1.0.0", "'b-1.0.0/s'"),
             change("b-1.0.0", "'c-1.0.0/s'"),
