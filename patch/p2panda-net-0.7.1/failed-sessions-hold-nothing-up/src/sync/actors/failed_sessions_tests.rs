@@ -70,7 +70,7 @@ async fn endpoint(args: &ApplicationArguments, address_book: AddressBook) -> End
 }
 
 /// Returns a topic manager which knows where the nodes are.
-async fn manager(topic: Topic, nodes: [&mut Refusing; 2]) -> Manages {
+async fn manager<const N: usize>(topic: Topic, nodes: [&mut Refusing; N]) -> Manages {
     let address_book = AddressBook::builder().spawn().await.unwrap();
     for node in nodes {
         let known = node.args.node_info();
@@ -96,17 +96,22 @@ fn initiate(manager: &Manages, node_id: NodeId, topic: Topic) {
     manager.send_message(message).unwrap();
 }
 
+/// Begins sessions with a node which closes them all, and waits until it did.
+async fn fail_with(manager: &Manages, failing: &mut Refusing, topic: Topic) {
+    for _ in 0..FAILING {
+        initiate(manager, failing.endpoint.node_id(), topic);
+    }
+    for _ in 0..FAILING {
+        failing.connected().await;
+    }
+}
+
 #[tokio::test]
 async fn other_nodes_are_synced_with_while_failed_sessions_wait_for_their_retry() {
     let topic = Topic::random();
     let (mut failing, mut other) = (Refusing::spawn().await, Refusing::spawn().await);
     let manager = manager(topic, [&mut failing, &mut other]).await;
-    for _ in 0..FAILING {
-        initiate(&manager, failing.endpoint.node_id(), topic);
-    }
-    for _ in 0..FAILING {
-        failing.connected().await;
-    }
+    fail_with(&manager, &mut failing, topic).await;
     // By now some of them have failed on this side too.
     sleep(Duration::from_secs(1)).await;
 
@@ -118,14 +123,9 @@ async fn other_nodes_are_synced_with_while_failed_sessions_wait_for_their_retry(
 #[tokio::test]
 async fn a_node_is_retried_once_no_matter_how_many_sessions_with_it_failed() {
     let topic = Topic::random();
-    let (mut failing, mut other) = (Refusing::spawn().await, Refusing::spawn().await);
-    let manager = manager(topic, [&mut failing, &mut other]).await;
-    for _ in 0..FAILING {
-        initiate(&manager, failing.endpoint.node_id(), topic);
-    }
-    for _ in 0..FAILING {
-        failing.connected().await;
-    }
+    let mut failing = Refusing::spawn().await;
+    let manager = manager(topic, [&mut failing]).await;
+    fail_with(&manager, &mut failing, topic).await;
 
     let first = failing.connected().await;
     let second = failing.connected().await;
