@@ -75,7 +75,7 @@ pub struct Looked {
     /// By test.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tests: BTreeMap<String, Seen>,
-    /// By scenario; empty where none has its defects.
+    /// By scenario, until each of its defects was noticed; empty where none has them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scenarios: BTreeMap<String, Seen>,
     /// By test, with the changes behind it in its series out as well. Looked at where nothing notices otherwise: one of those
@@ -325,7 +325,8 @@ impl Bench<'_> {
             .collect()
     }
 
-    /// The scenarios that have one of the change's defects, on the mutant.
+    /// The scenarios that have one of the change's defects, on the mutant. Those that are about fewer defects come first, and
+    /// a defect that one of them shows is looked for in no other.
     fn scenarios(
         &mut self,
         mutant: &mut Mutant,
@@ -345,7 +346,12 @@ impl Bench<'_> {
             }
         };
         let workload = workload(program);
+        let mut left = change.facts.defects.clone();
         for job in jobs {
+            let is_of_job = |defect: &String| job.scenario.defects.contains(defect);
+            if !left.iter().any(is_of_job) {
+                continue;
+            }
             let seen = match self.is_flat(&job)? {
                 Trend::Flat => match self.trend(&workload, &job)? {
                     Ok((Trend::Grows, said)) => Seen::Noticed(said),
@@ -357,12 +363,15 @@ impl Bench<'_> {
                     Seen::CannotTell("with all changes it is not flat either, in this build".into())
                 }
             };
+            if seen.is_noticed() {
+                left.retain(|defect| !is_of_job(defect));
+            }
             found.insert(job.label, seen);
         }
         Ok(found)
     }
 
-    /// The jobs of a change's defects, at their quick sizes.
+    /// The jobs of a change's defects, at their quick sizes, those of the fewest defects first.
     fn jobs(&mut self, change: &Change) -> Result<Vec<Job>> {
         let interrupt = self.interrupt;
         let listed = self.baseline()?.list(interrupt)?;
@@ -375,15 +384,14 @@ impl Bench<'_> {
         if scenarios.is_empty() {
             return Ok(Vec::new());
         }
-        let plan = Plan::find(Plan::QUICK)?;
-        plan::plan(
-            &listed,
-            &Wish {
-                scenarios,
-                plan,
-                seed: 1,
-            },
-        )
+        let wish = Wish {
+            scenarios,
+            plan: Plan::find(Plan::QUICK)?,
+            seed: 1,
+        };
+        let mut jobs = plan::plan(&listed, &wish)?;
+        jobs.sort_by_key(|job| job.scenario.defects.len());
+        Ok(jobs)
     }
 
     /// What the scenario shows with all changes, in a build like the mutant's. Measured once.
