@@ -19,6 +19,8 @@ struct Place {
     pin: &'static str,
     /// The package of its workload, whose binary is called after it and the side that it is built on.
     workload: &'static str,
+    /// The folder of that package, from the root of the checkout.
+    workload_dir: &'static str,
     /// Whether crates of it state a newer Rust than they are built with here; cargo then has to be told not to mind.
     states_newer_rust: bool,
 }
@@ -31,6 +33,7 @@ const LINES: [Place; 2] = [
         home: "",
         pin: "patch/upstream",
         workload: "churn",
+        workload_dir: "crates/churn",
         states_newer_rust: false,
     },
     Place {
@@ -38,6 +41,7 @@ const LINES: [Place; 2] = [
         home: "newest",
         pin: "newest/upstream",
         workload: "newest-churn",
+        workload_dir: "newest/churn",
         states_newer_rust: true,
     },
 ];
@@ -105,6 +109,11 @@ impl Line {
     /// The package of its workload.
     pub fn workload(&self) -> &'static str {
         self.place.workload
+    }
+
+    /// The folder of that package.
+    pub fn workload_dir(&self) -> PathBuf {
+        self.checkout.join(self.place.workload_dir)
     }
 
     /// Where cargo builds what is of this line. Each has a folder of its own, as `.cargo/config.toml` of its workspace says:

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use fork::change::{self, Change, TestName};
 use fork::ledger;
-use fork::project::Project;
+use fork::project::{Line, Project};
 use fork::verbs::assemble;
 use fork::verbs::test::mutant::{self, Built, Mutant};
 use fork::verbs::test::suites::Suites;
@@ -204,8 +204,7 @@ pub fn run(
     let mut bench = Bench {
         project,
         interrupt,
-        baseline: None,
-        flat: BTreeMap::new(),
+        baselines: BTreeMap::new(),
     };
     let inputs = mutant::inputs(project, &all)?;
     for (at, change) in chosen.iter().enumerate() {
@@ -264,9 +263,17 @@ fn chosen<'a>(project: &Project, wanted: &Wanted, all: &'a [Change]) -> Result<V
 struct Bench<'a> {
     project: &'a Project,
     interrupt: &'a Interrupt,
-    /// The workload with all changes, built alike.
-    baseline: Option<Workload>,
-    /// Whether a scenario is flat with all changes.
+    /// By line.
+    baselines: BTreeMap<&'static str, Baseline>,
+}
+
+/// What the mutants of a line are compared with.
+#[derive(Clone)]
+struct Baseline {
+    /// With all changes, and built alike.
+    workload: Workload,
+    listed: Vec<Scenario>,
+    /// Whether a scenario is flat on it.
     flat: BTreeMap<String, Trend>,
 }
 
@@ -294,7 +301,7 @@ impl Bench<'_> {
         };
         looked.day = ledger::today();
         looked.tests_alone = tests_alone;
-        if !tests_alone && mutant.has_workload() {
+        if !tests_alone {
             looked.scenarios = self.scenarios(&mut mutant, change)?;
             let more = mutant.out().into_iter();
             looked.with_for_scenarios = more.filter(|name| !looked.with.contains(name)).collect();
@@ -332,7 +339,8 @@ impl Bench<'_> {
         mutant: &mut Mutant,
         change: &Change,
     ) -> Result<BTreeMap<String, Seen>> {
-        let jobs = self.jobs(change)?;
+        let line = mutant.line().clone();
+        let jobs = jobs(change, &self.baseline(&line)?.listed)?;
         let mut found = BTreeMap::new();
         if jobs.is_empty() {
             return Ok(found);
@@ -352,7 +360,7 @@ impl Bench<'_> {
             if !left.iter().any(is_of_job) {
                 continue;
             }
-            let seen = match self.is_flat(&job)? {
+            let seen = match self.is_flat(&line, &job)? {
                 Trend::Flat => match self.trend(&workload, &job)? {
                     Ok((Trend::Grows, said)) => Seen::Noticed(said),
                     Ok((Trend::Flat, said)) => Seen::Unnoticed(said),
@@ -371,40 +379,18 @@ impl Bench<'_> {
         Ok(found)
     }
 
-    /// The jobs of a change's defects, at their quick sizes, those of the fewest defects first.
-    fn jobs(&mut self, change: &Change) -> Result<Vec<Job>> {
-        let interrupt = self.interrupt;
-        let listed = self.baseline()?.list(interrupt)?;
-        let of_change = |scenario: &&Scenario| {
-            let mut defects = scenario.defects.iter();
-            defects.any(|defect| change.facts.defects.contains(defect))
-        };
-        let names = listed.iter().filter(of_change);
-        let scenarios: Vec<_> = names.map(|scenario| scenario.name.clone()).collect();
-        if scenarios.is_empty() {
-            return Ok(Vec::new());
-        }
-        let wish = Wish {
-            scenarios,
-            plan: Plan::find(Plan::QUICK)?,
-            seed: 1,
-        };
-        let mut jobs = plan::plan(&listed, &wish)?;
-        jobs.sort_by_key(|job| job.scenario.defects.len());
-        Ok(jobs)
-    }
-
     /// What the scenario shows with all changes, in a build like the mutant's. Measured once.
-    fn is_flat(&mut self, job: &Job) -> Result<Trend> {
-        if let Some(known) = self.flat.get(&job.label) {
+    fn is_flat(&mut self, line: &Line, job: &Job) -> Result<Trend> {
+        let baseline = self.baseline(line)?.clone();
+        if let Some(known) = baseline.flat.get(&job.label) {
             return Ok(*known);
         }
-        let workload = self.baseline()?.clone();
-        let trend = match self.trend(&workload, job)? {
+        let trend = match self.trend(&baseline.workload, job)? {
             Ok((trend, _)) => trend,
             Err(_) => Trend::CannotTell,
         };
-        self.flat.insert(job.label.clone(), trend);
+        let flat = &mut self.baseline(line)?.flat;
+        flat.insert(job.label.clone(), trend);
         Ok(trend)
     }
 
@@ -442,14 +428,19 @@ impl Bench<'_> {
         }
     }
 
-    fn baseline(&mut self) -> Result<&Workload> {
-        if self.baseline.is_none() {
-            // As in the mutants: the workload of the first line.
-            let whole = self.project.whole();
-            let program = build::unoptimised(&whole.lines()[0], self.interrupt)?;
-            self.baseline = Some(workload(self.keep(&program, "baseline")?));
+    fn baseline(&mut self, line: &Line) -> Result<&mut Baseline> {
+        let name = line.name();
+        if !self.baselines.contains_key(name) {
+            let program = build::unoptimised(line, self.interrupt)?;
+            let workload = workload(self.keep(&program, &format!("baseline-{name}"))?);
+            let baseline = Baseline {
+                listed: workload.list(self.interrupt)?,
+                workload,
+                flat: BTreeMap::new(),
+            };
+            self.baselines.insert(name, baseline);
         }
-        Ok(self.baseline.as_ref().expect("made above"))
+        Ok(self.baselines.get_mut(name).expect("made above"))
     }
 
     /// A copy of a program that the next build will overwrite.
@@ -471,6 +462,27 @@ impl Bench<'_> {
             .unwrap_or_default()
             .to_owned()
     }
+}
+
+/// The jobs of a change's defects, at their quick sizes, those of the fewest defects first.
+fn jobs(change: &Change, listed: &[Scenario]) -> Result<Vec<Job>> {
+    let of_change = |scenario: &&Scenario| {
+        let mut defects = scenario.defects.iter();
+        defects.any(|defect| change.facts.defects.contains(defect))
+    };
+    let names = listed.iter().filter(of_change);
+    let scenarios: Vec<_> = names.map(|scenario| scenario.name.clone()).collect();
+    if scenarios.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wish = Wish {
+        scenarios,
+        plan: Plan::find(Plan::QUICK)?,
+        seed: 1,
+    };
+    let mut jobs = plan::plan(listed, &wish)?;
+    jobs.sort_by_key(|job| job.scenario.defects.len());
+    Ok(jobs)
 }
 
 fn workload(program: PathBuf) -> Workload {

@@ -112,12 +112,7 @@ impl<'a> Mutant<'a> {
         self.without(|without| without.fails(test))
     }
 
-    /// Whether the workload of the change's line is looked at: that of the first line is.
-    pub fn has_workload(&self) -> bool {
-        self.line().is_first()
-    }
-
-    /// Builds the workload on the mutant, and says where it stands.
+    /// Builds the workload of the change's line on the mutant, and says where it stands.
     pub fn build_workload(&mut self) -> Result<Built<PathBuf>> {
         let target = self.line().target_dir();
         let built = self.build(|mutant| {
@@ -208,22 +203,14 @@ impl<'a> Mutant<'a> {
             .iter()
             .map(|krate| (krate.as_str(), path(krate)))
             .collect();
-        let workload = self.line().workload();
-        let more: &[&str] = if self.has_workload() {
-            &[workload]
-        } else {
-            &[]
-        };
-        for package in more {
-            // A member of our workspace cannot be one of another.
-            let from = self.project.root().join("crates").join(package);
-            assemble::copy_crate(&from, &self.dir.join(package))?;
-        }
-        let side = self.suites.untouched_needs(self.line());
-        untouched::around(self.line(), &self.dir, &crates, more, &side)
+        let line = self.line();
+        lay_workload(line, &self.dir)?;
+        let side = self.suites.untouched_needs(line);
+        untouched::around(line, &self.dir, &crates, &[line.workload()], &side)
     }
 
-    fn line(&self) -> &Line {
+    /// The line of the change.
+    pub fn line(&self) -> &Line {
         self.project.line_of(&self.change.krate)
     }
 
@@ -373,6 +360,19 @@ pub fn require_unedited(assembled: &assemble::Report) -> Result<()> {
 /// The folder of a crate in the mutant's workspace.
 fn member(krate: &str) -> String {
     format!("{krate}-mutant")
+}
+
+/// Lays the package of a line's workload without its sources, which it builds where they stand: a member of one workspace
+/// cannot be one of another, and workloads share sources by their place.
+fn lay_workload(line: &Line, dir: &Path) -> Result<()> {
+    let from = line.workload_dir();
+    let manifest = from.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).on("cannot read", &manifest)?;
+    let there = format!("path = \"{}/src/", from.display());
+    let to = dir.join(line.workload());
+    fs::create_dir_all(&to).on("cannot make", &to)?;
+    let to = to.join("Cargo.toml");
+    fs::write(&to, text.replace("path = \"src/", &there)).on("cannot write", &to)
 }
 
 /// Where a compiler says that something does not compile, by file and line.
