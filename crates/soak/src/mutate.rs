@@ -33,8 +33,8 @@ pub const RECORD: &str = "docs/mutations.toml";
 /// What the record begins with.
 const HEAD: &str = "\
 # What came of taking out each change, with those that stand on it: which of its tests fail then, and which scenarios of its
-# defects grow. Written by `cargo soak mutate`, which goes on where this ends. `inputs` is a digest of all that the entry is
-# about: where it no longer fits, the change is looked at again.
+# defects grow. Written by `cargo soak mutate`, which goes on where this ends. `inputs` is a digest of the crates that the
+# entry is about: where it no longer fits, the change is looked at again. After an edit of the workload, `--again` does.
 ";
 
 /// What to look at.
