@@ -273,8 +273,18 @@ struct Baseline {
     /// With all changes, and built alike.
     workload: Workload,
     listed: Vec<Scenario>,
-    /// Whether a scenario is flat on it.
-    flat: BTreeMap<String, Trend>,
+    /// What a scenario shows on it.
+    shown: BTreeMap<String, Shown>,
+}
+
+/// How a run of a scenario ended, with its words.
+#[derive(Clone)]
+enum Shown {
+    Whole(Trend, String),
+    /// What is measured serves nobody any more.
+    Dead(String),
+    /// The run itself came to no end.
+    Failed(String),
 }
 
 impl Bench<'_> {
@@ -360,16 +370,15 @@ impl Bench<'_> {
             if !left.iter().any(is_of_job) {
                 continue;
             }
-            let seen = match self.is_flat(&line, &job)? {
-                Trend::Flat => match self.trend(&workload, &job)? {
-                    Ok((Trend::Grows, said)) => Seen::Noticed(said),
-                    Ok((Trend::Flat, said)) => Seen::Unnoticed(said),
-                    Ok((Trend::CannotTell, said)) => Seen::CannotTell(said),
-                    Err(failure) => Seen::Noticed(self.without_paths(&failure)),
-                },
-                Trend::Grows | Trend::CannotTell => {
-                    Seen::CannotTell("with all changes it is not flat either, in this build".into())
+            let seen = match self.with_all(&line, &job)? {
+                Shown::Whole(with_all, _) => {
+                    let shown = self.show(&workload, &job)?;
+                    self.seen(with_all, shown)
                 }
+                Shown::Dead(said) | Shown::Failed(said) => Seen::CannotTell(format!(
+                    "with all changes it ends early too, in this build: {}",
+                    self.without_paths(&said)
+                )),
             };
             if seen.is_noticed() {
                 left.retain(|defect| !is_of_job(defect));
@@ -380,26 +389,34 @@ impl Bench<'_> {
     }
 
     /// What the scenario shows with all changes, in a build like the mutant's. Measured once.
-    fn is_flat(&mut self, line: &Line, job: &Job) -> Result<Trend> {
+    fn with_all(&mut self, line: &Line, job: &Job) -> Result<Shown> {
         let baseline = self.baseline(line)?.clone();
-        if let Some(known) = baseline.flat.get(&job.label) {
-            return Ok(*known);
+        if let Some(known) = baseline.shown.get(&job.label) {
+            return Ok(known.clone());
         }
-        let trend = match self.trend(&baseline.workload, job)? {
-            Ok((trend, _)) => trend,
-            Err(_) => Trend::CannotTell,
-        };
-        let flat = &mut self.baseline(line)?.flat;
-        flat.insert(job.label.clone(), trend);
-        Ok(trend)
+        let shown = self.show(&baseline.workload, job)?;
+        let known = &mut self.baseline(line)?.shown;
+        known.insert(job.label.clone(), shown.clone());
+        Ok(shown)
     }
 
-    /// Runs a job until it is told, and says so in words; or how it failed.
-    fn trend(
-        &self,
-        workload: &Workload,
-        job: &Job,
-    ) -> Result<std::result::Result<(Trend, String), String>> {
+    /// What a scenario says of a mutant, where the run with all changes went to its end.
+    fn seen(&self, with_all: Trend, shown: Shown) -> Seen {
+        match (with_all, shown) {
+            (Trend::Flat, Shown::Whole(Trend::Grows, said)) => Seen::Noticed(said),
+            (Trend::Flat, Shown::Whole(Trend::Flat, said)) => Seen::Unnoticed(said),
+            (Trend::Flat, Shown::Whole(Trend::CannotTell, said)) => Seen::CannotTell(said),
+            (Trend::Flat, Shown::Failed(said)) | (_, Shown::Dead(said)) => {
+                Seen::Noticed(self.without_paths(&said))
+            }
+            (Trend::Grows | Trend::CannotTell, Shown::Whole(..) | Shown::Failed(_)) => {
+                Seen::CannotTell("with all changes it is not flat either, in this build".into())
+            }
+        }
+    }
+
+    /// Runs a job until it is told.
+    fn show(&self, workload: &Workload, job: &Job) -> Result<Shown> {
         let log = self.project.scratch("mutant-bench")?.join("stderr.log");
         let mut job = job.clone();
         let mut looks = 0;
@@ -418,9 +435,9 @@ impl Bench<'_> {
                     looks += 1;
                     job = job.extended();
                 }
-                (Ended::Whole(trend), _) => return Ok(Ok((trend, said))),
-                (_, Ending::Dead(death)) => return Ok(Err(death.to_string())),
-                (_, Ending::Failed(failure)) => return Ok(Err(failure.to_string())),
+                (Ended::Whole(trend), _) => return Ok(Shown::Whole(trend, said)),
+                (_, Ending::Dead(death)) => return Ok(Shown::Dead(death.to_string())),
+                (_, Ending::Failed(failure)) => return Ok(Shown::Failed(failure.to_string())),
                 (Ended::Dead | Ended::Failed | Ended::Stopped, _) => {
                     return Err(Error::Interrupted);
                 }
@@ -436,7 +453,7 @@ impl Bench<'_> {
             let baseline = Baseline {
                 listed: workload.list(self.interrupt)?,
                 workload,
-                flat: BTreeMap::new(),
+                shown: BTreeMap::new(),
             };
             self.baselines.insert(name, baseline);
         }
