@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use fork::process;
 use fork::project::Line;
+use fork::verbs::test::mutant;
 use serde::Deserialize;
 
 use crate::interrupt::Interrupt;
@@ -74,13 +75,14 @@ pub fn build(line: &Line, kind: Kind, interrupt: &Interrupt) -> Result<Workloads
     })
 }
 
-/// Builds the patched side of a line's workload without optimisation, where that is enough.
+/// Builds the patched side of a line's workload as that of a mutant is.
 ///
 /// # Errors
 /// As [`build`].
 pub fn unoptimised(line: &Line, interrupt: &Interrupt) -> Result<PathBuf> {
     let mut patched = line.cargo("build");
     patched.args(["--package", line.workload()]);
+    patched.args(mutant::UNOPTIMISED);
     let name = Kind::Measured.name(line, Side::Patched);
     binary(patched, "dev", &name, interrupt)
 }

@@ -2,8 +2,8 @@
 //! fails or a scenario of its defects grows.
 //!
 //! What it finds stands in `docs/mutations.toml`, an entry a change, written as soon as it is known: a run that was stopped goes
-//! on there, and an entry counts until something that it was made from changes. It builds without optimisation, since a
-//! mutant is built once, and its scenarios run at their quick sizes: they are to show growth, not to measure it.
+//! on there, and an entry counts until something that it was made from changes. It builds nearly without optimisation,
+//! since a mutant is built once, and its scenarios run at their quick sizes: they are to show growth, not to measure it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -29,6 +29,9 @@ use crate::{Error, Result, build};
 
 /// Where the record stands in a checkout.
 pub const RECORD: &str = "docs/mutations.toml";
+
+/// How much longer a run may take than an optimised one.
+const UNOPTIMISED_TIMES: u32 = 8;
 
 /// What the record begins with.
 const HEAD: &str = "\
@@ -419,6 +422,7 @@ impl Bench<'_> {
     fn show(&self, workload: &Workload, job: &Job) -> Result<Shown> {
         let log = self.project.scratch("mutant-bench")?.join("stderr.log");
         let mut job = job.clone();
+        job.limits = job.limits.times(UNOPTIMISED_TIMES);
         let mut looks = 0;
         loop {
             let ran = workload.run(&job, &log, self.interrupt, |_| {});

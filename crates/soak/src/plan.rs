@@ -54,10 +54,7 @@ impl Job {
         Self {
             events: self.events.saturating_mul(2),
             samples: samples.min(SAMPLES_MAX as u64 - 1),
-            limits: Limits {
-                total: self.limits.total * 2,
-                quiet: self.limits.quiet * 2,
-            },
+            limits: self.limits.times(2),
             ..self.clone()
         }
     }
@@ -79,6 +76,16 @@ pub struct Limits {
     pub total: Duration,
     /// Without writing a line.
     pub quiet: Duration,
+}
+
+impl Limits {
+    /// The same so many times over.
+    pub fn times(self, times: u32) -> Self {
+        Self {
+            total: self.total * times,
+            quiet: self.quiet * times,
+        }
+    }
 }
 
 /// The jobs that the wish comes to, in the order in which the workload lists its scenarios.

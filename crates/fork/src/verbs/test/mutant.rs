@@ -27,6 +27,13 @@ const ROUNDS_MAX: usize = 12;
 /// How long the workload may take to be built, in seconds.
 const BUILD_SECONDS_MAX: u64 = 45 * 60;
 
+/// How a workload is built to be looked at: not optimised, since a mutant is built once, but for what all nodes sign and greet
+/// with. A scenario in which peers come and go spends most of an unoptimised run there.
+pub const UNOPTIMISED: [&str; 2] = [
+    "--config",
+    "profile.dev.package.curve25519-dalek.opt-level=3",
+];
+
 /// The branch of a mutant's repository that holds the whole series.
 const SERIES: &str = "series";
 
@@ -118,6 +125,7 @@ impl<'a> Mutant<'a> {
         let built = self.build(|mutant| {
             let mut command = mutant.line().cargo("build");
             command.args(["-p", mutant.line().workload(), "-p", untouched::SIDE]);
+            command.args(UNOPTIMISED);
             untouched::build_there(&mut command, mutant.line(), &mutant.dir);
             let suite = Suite {
                 label: format!("mutant {} workload", mutant.change.name()),
