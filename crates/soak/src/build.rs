@@ -75,14 +75,14 @@ pub fn build(line: &Line, kind: Kind, interrupt: &Interrupt) -> Result<Workloads
     })
 }
 
-/// Builds the patched side of a line's workload as that of a mutant is.
+/// Builds the patched side of a line's workload as that of a mutant is. `told` is what cargo is told more.
 ///
 /// # Errors
 /// As [`build`].
-pub fn unoptimised(line: &Line, interrupt: &Interrupt) -> Result<PathBuf> {
+pub fn unoptimised(line: &Line, told: &[&str], interrupt: &Interrupt) -> Result<PathBuf> {
     let mut patched = line.cargo("build");
     patched.args(["--package", line.workload()]);
-    patched.args(mutant::UNOPTIMISED);
+    patched.args(mutant::UNOPTIMISED).args(told);
     let name = Kind::Measured.name(line, Side::Patched);
     binary(patched, "dev", &name, interrupt)
 }

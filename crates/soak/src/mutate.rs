@@ -266,8 +266,8 @@ fn chosen<'a>(project: &Project, wanted: &Wanted, all: &'a [Change]) -> Result<V
 struct Bench<'a> {
     project: &'a Project,
     interrupt: &'a Interrupt,
-    /// By line.
-    baselines: BTreeMap<&'static str, Baseline>,
+    /// By line, and by the side that the workload takes what it is built on for.
+    baselines: BTreeMap<(&'static str, Side), Baseline>,
 }
 
 /// What the mutants of a line are compared with.
@@ -353,27 +353,27 @@ impl Bench<'_> {
         change: &Change,
     ) -> Result<BTreeMap<String, Seen>> {
         let line = mutant.line().clone();
-        let jobs = jobs(change, &self.baseline(&line)?.listed)?;
+        let whole = &self.baseline(&line, Side::Patched)?.listed;
+        let jobs = jobs(change, whole)?;
         let mut found = BTreeMap::new();
         if jobs.is_empty() {
             return Ok(found);
         }
-        let program = match mutant.build_workload()? {
-            Built::Yes(program) => self.keep(&program, "mutant")?,
+        let workload = match self.workload_on(mutant)? {
+            Built::Yes(workload) => workload,
             Built::No(why) => {
                 let seen = Seen::NotIsolated(self.without_paths(&why));
                 let names = jobs.into_iter().map(|job| job.label);
                 return Ok(names.map(|name| (name, seen.clone())).collect());
             }
         };
-        let workload = workload(program);
         let mut left = change.facts.defects.clone();
         for job in jobs {
             let is_of_job = |defect: &String| job.scenario.defects.contains(defect);
             if !left.iter().any(is_of_job) {
                 continue;
             }
-            let seen = match self.with_all(&line, &job)? {
+            let seen = match self.with_all(&line, workload.side, &job)? {
                 Shown::Whole(with_all, _) => {
                     let shown = self.show(&workload, &job)?;
                     self.seen(with_all, shown)
@@ -391,14 +391,27 @@ impl Bench<'_> {
         Ok(found)
     }
 
+    /// The workload on a mutant: what it asks of the fork, or, where that went with the change, what it asks of either side.
+    fn workload_on(&self, mutant: &mut Mutant) -> Result<Built<Workload>> {
+        let first = mutant.build_workload(told(Side::Patched))?;
+        let (built, side) = match first {
+            Built::Yes(_) => (first, Side::Patched),
+            Built::No(_) => (mutant.build_workload(told(Side::Upstream))?, Side::Upstream),
+        };
+        Ok(match built {
+            Built::Yes(program) => Built::Yes(workload(self.keep(&program, "mutant")?, side)),
+            Built::No(why) => Built::No(why),
+        })
+    }
+
     /// What the scenario shows with all changes, in a build like the mutant's. Measured once.
-    fn with_all(&mut self, line: &Line, job: &Job) -> Result<Shown> {
-        let baseline = self.baseline(line)?.clone();
+    fn with_all(&mut self, line: &Line, side: Side, job: &Job) -> Result<Shown> {
+        let baseline = self.baseline(line, side)?.clone();
         if let Some(known) = baseline.shown.get(&job.label) {
             return Ok(known.clone());
         }
         let shown = self.show(&baseline.workload, job)?;
-        let known = &mut self.baseline(line)?.shown;
+        let known = &mut self.baseline(line, side)?.shown;
         known.insert(job.label.clone(), shown.clone());
         Ok(shown)
     }
@@ -449,19 +462,20 @@ impl Bench<'_> {
         }
     }
 
-    fn baseline(&mut self, line: &Line) -> Result<&mut Baseline> {
-        let name = line.name();
-        if !self.baselines.contains_key(name) {
-            let program = build::unoptimised(line, self.interrupt)?;
-            let workload = workload(self.keep(&program, &format!("baseline-{name}"))?);
+    fn baseline(&mut self, line: &Line, side: Side) -> Result<&mut Baseline> {
+        let key = (line.name(), side);
+        if !self.baselines.contains_key(&key) {
+            let program = build::unoptimised(line, told(side), self.interrupt)?;
+            let program = self.keep(&program, &format!("baseline-{}-{side}", line.name()))?;
+            let workload = workload(program, side);
             let baseline = Baseline {
                 listed: workload.list(self.interrupt)?,
                 workload,
                 shown: BTreeMap::new(),
             };
-            self.baselines.insert(name, baseline);
+            self.baselines.insert(key, baseline);
         }
-        Ok(self.baselines.get_mut(name).expect("made above"))
+        Ok(self.baselines.get_mut(&key).expect("made above"))
     }
 
     /// A copy of a program that the next build will overwrite.
@@ -506,9 +520,17 @@ fn jobs(change: &Change, listed: &[Scenario]) -> Result<Vec<Job>> {
     Ok(jobs)
 }
 
-fn workload(program: PathBuf) -> Workload {
+/// What cargo is told to build the workload as for a side. As for the untouched one, it asks for nothing of the fork.
+fn told(side: Side) -> &'static [&'static str] {
+    match side {
+        Side::Patched => &[],
+        Side::Upstream => &["--no-default-features"],
+    }
+}
+
+fn workload(program: PathBuf, side: Side) -> Workload {
     Workload {
-        side: Side::Patched,
+        side,
         network: Network::narrowest(),
         program,
     }

@@ -119,13 +119,13 @@ impl<'a> Mutant<'a> {
         self.without(|without| without.fails(test))
     }
 
-    /// Builds the workload of the change's line on the mutant, and says where it stands.
-    pub fn build_workload(&mut self) -> Result<Built<PathBuf>> {
+    /// Builds the workload of the change's line on the mutant, and says where it stands. `told` is what cargo is told more.
+    pub fn build_workload(&mut self, told: &[&str]) -> Result<Built<PathBuf>> {
         let target = self.line().target_dir();
         let built = self.build(|mutant| {
             let mut command = mutant.line().cargo("build");
             command.args(["-p", mutant.line().workload(), "-p", untouched::SIDE]);
-            command.args(UNOPTIMISED);
+            command.args(UNOPTIMISED).args(told);
             untouched::build_there(&mut command, mutant.line(), &mutant.dir);
             let suite = Suite {
                 label: format!("mutant {} workload", mutant.change.name()),
