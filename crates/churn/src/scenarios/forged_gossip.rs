@@ -1,4 +1,5 @@
-//! Frames of gossip that no honest peer sends, or that get lost: how much does a topic keep for them, and is it served?
+//! Frames of gossip that no honest peer sends, or that get lost, and commands in haste: how much does a topic keep for them,
+//! and is it served?
 //!
 //! The protocol is a state machine. Here it runs by itself, in memory and by a clock of its own, among peers that are numbers.
 
@@ -103,6 +104,27 @@ pub const LONG_WALKS: Scenario = Scenario {
     quick: AT_REST,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(introduce_far_and_wide(run)),
+};
+
+pub const INTRODUCED_PEERS: Scenario = Scenario {
+    name: "introduced-peers",
+    about: "A neighbour introduces peers that exist nowhere, eight at a time, with 100 bytes about each",
+    event: "eight peers introduced",
+    defects: &["peer-data-grows"],
+    quick: AT_REST,
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(introduce_nobody(run)),
+};
+
+pub const HASTY_REJOIN: Scenario = Scenario {
+    name: "hasty-rejoin",
+    about: "A node leaves a topic and joins it again, once a second, before the timers of the topic it left have fired",
+    event: "topic left, and joined again",
+    defects: &["timer-chains"],
+    // Warm: as many timers of the topics it left wait as a minute holds, which is what a timer takes at most.
+    quick: AT_REST,
+    budget_bytes_per_event: 16.0,
+    run: |run| Box::pin(rejoin_hastily(run)),
 };
 
 /// The number of the neighbour.
@@ -220,6 +242,28 @@ async fn introduce_far_and_wide(run: &mut Run) -> Result<()> {
         if let Some(left) = left.iter().find(|left| **left > FAR) {
             return Err(Dead(format!("an introduction walks on for {left} hops")).into());
         }
+    }
+    Ok(())
+}
+
+async fn introduce_nobody(run: &mut Run) -> Result<()> {
+    let mut node = Node::new()?;
+    while let Some(event) = run.next().await? {
+        let introduced = |peer: u64| json!({ "id": 100 + 8 * event + peer, "data": vec![0; 100] });
+        let nodes: Vec<_> = (0..8).map(introduced).collect();
+        let shuffle = json!({ "origin": NEIGHBOUR, "nodes": nodes, "ttl": 0 });
+        node.receive(NEIGHBOUR, json!({ "Swarm": { "Shuffle": shuffle } }))?;
+        node.pass(Duration::from_secs(1));
+    }
+    Ok(())
+}
+
+async fn rejoin_hastily(run: &mut Run) -> Result<()> {
+    let mut node = Node::new()?;
+    while run.next().await?.is_some() {
+        node.handle(InEvent::Command(TOPIC, Command::Quit));
+        node.handle(InEvent::Command(TOPIC, Command::Join(Vec::new())));
+        node.pass(Duration::from_secs(1));
     }
     Ok(())
 }

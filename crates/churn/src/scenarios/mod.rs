@@ -19,6 +19,7 @@ mod key_bundles;
 mod known_peers;
 mod large_messages;
 mod lonely_bootstrap;
+mod many_addresses;
 mod peer_churn;
 mod quic_churn;
 mod quic_endpoints;
@@ -119,5 +120,8 @@ pub const SCENARIOS: &[Scenario] = &[
     forged_gossip::LOST_ANSWERS,
     forged_gossip::MANY_HOPS,
     forged_gossip::LONG_WALKS,
+    forged_gossip::INTRODUCED_PEERS,
+    forged_gossip::HASTY_REJOIN,
+    many_addresses::SCENARIO,
     unanswered_dials::SCENARIO,
 ];
