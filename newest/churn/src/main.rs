@@ -9,6 +9,7 @@
 mod cli;
 mod clock;
 mod member;
+mod network;
 mod node;
 #[path = "../../../crates/churn/src/orders.rs"]
 mod orders;
@@ -17,6 +18,7 @@ mod panda;
 mod profile;
 #[path = "../../../crates/churn/src/protocol.rs"]
 mod protocol;
+mod quic;
 #[path = "../../../crates/churn/src/run.rs"]
 mod run;
 #[path = "../../../crates/churn/src/sampler.rs"]
