@@ -1,5 +1,6 @@
 //! The table of scenarios: each is a module that makes one kind of event happen, and a row here.
 
+mod abandoned_paths;
 mod address_book_churn;
 #[path = "../../../../crates/churn/src/scenarios/canary.rs"]
 pub mod canary;
@@ -25,5 +26,6 @@ pub const SCENARIOS: &[Scenario] = &[
     address_book_churn::SCENARIO,
     day_of_shuffles::SCENARIO,
     lossy_paths::SCENARIO,
+    abandoned_paths::SCENARIO,
     canary::SCENARIO,
 ];
