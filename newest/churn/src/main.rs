@@ -13,6 +13,7 @@ mod network;
 mod node;
 #[path = "../../../crates/churn/src/orders.rs"]
 mod orders;
+mod owed;
 mod panda;
 #[path = "../../../crates/churn/src/profile.rs"]
 mod profile;

@@ -101,6 +101,13 @@ pub async fn endpoint(key: Key, addresses: MemoryLookup) -> Result<Endpoint> {
     Ok(builder.bind().await?)
 }
 
+/// Where an endpoint can be reached.
+pub fn address(endpoint: &Endpoint) -> EndpointAddr {
+    let sockets = endpoint.bound_sockets().into_iter();
+    let addr = EndpointAddr::new(endpoint.id());
+    sockets.fold(addr, EndpointAddr::with_ip_addr)
+}
+
 impl Swarm {
     /// Starts a node a key.
     ///
@@ -245,9 +252,7 @@ impl Gossiper {
 
     /// Where it can be reached.
     pub fn address(&self) -> EndpointAddr {
-        let sockets = self.endpoint.bound_sockets().into_iter();
-        let addr = EndpointAddr::new(self.endpoint.id());
-        sockets.fold(addr, EndpointAddr::with_ip_addr)
+        address(&self.endpoint)
     }
 
     /// Joins a topic by way of a node that is in it, and listens for as long as the node runs.

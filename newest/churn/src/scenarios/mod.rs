@@ -9,6 +9,7 @@ mod dead_dials;
 mod link_churn;
 mod lossy_paths;
 mod many_topics;
+mod panicking_router;
 mod silent_neighbour;
 mod sync_sessions;
 mod topic_leave;
@@ -27,5 +28,6 @@ pub const SCENARIOS: &[Scenario] = &[
     day_of_shuffles::SCENARIO,
     lossy_paths::SCENARIO,
     abandoned_paths::SCENARIO,
+    panicking_router::SCENARIO,
     canary::SCENARIO,
 ];
