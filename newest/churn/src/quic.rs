@@ -1,12 +1,54 @@
-//! QUIC without a node around it: what two endpoints need to know each other.
+//! QUIC without a node around it: pairs of endpoints of noq on loopback, and what any two need to know each other.
 
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use anyhow::Result;
-use noq_proto::{ClientConfig, ServerConfig, TransportConfig};
+use noq::{
+    ClientConfig, Connecting, Endpoint, EndpointConfig, Runtime, ServerConfig, TransportConfig,
+};
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
+
+/// A server, and a client that trusts it.
+pub struct Pair {
+    pub server: Endpoint,
+    pub client: Endpoint,
+}
+
+impl Pair {
+    /// Both endpoints, as they are by default, but that a connection may be idle for as long as it likes. Both run on the
+    /// runtime that is given.
+    ///
+    /// # Errors
+    ///
+    /// When a socket cannot be bound.
+    pub fn new(runtime: Arc<dyn Runtime>) -> Result<Self> {
+        let mut transport = TransportConfig::default();
+        transport.max_idle_timeout(None);
+        let (trusting, serving) = configs(transport)?;
+        let endpoint = |config| {
+            let default = EndpointConfig::default();
+            Endpoint::new(default, config, socket()?, runtime.clone())
+        };
+        let server = endpoint(Some(serving))?;
+        let client = endpoint(None)?;
+        client.set_default_client_config(trusting);
+        Ok(Self { server, client })
+    }
+
+    /// An attempt of the client's to connect to where the server is now.
+    ///
+    /// # Errors
+    ///
+    /// When one of the endpoints has stopped.
+    pub fn knock(&self) -> Result<Connecting> {
+        let to = self.server.local_addr()?;
+        Ok(self.client.connect(to, SERVER_NAME)?)
+    }
+}
 
 /// What a server of [`configs`] is called.
 pub const SERVER_NAME: &str = "localhost";
@@ -29,4 +71,13 @@ pub fn configs(transport: TransportConfig) -> Result<(ClientConfig, ServerConfig
     let mut server = ServerConfig::with_single_cert(vec![cert.der().clone()], key)?;
     server.transport_config(transport);
     Ok((client, server))
+}
+
+/// A socket on loopback, on a port that the system picks.
+///
+/// # Errors
+///
+/// When there is no port left.
+pub fn socket() -> io::Result<UdpSocket> {
+    UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
 }

@@ -10,11 +10,21 @@ mod link_churn;
 mod lossy_paths;
 mod many_topics;
 mod panicking_router;
+mod rebound_endpoint;
 mod silent_neighbour;
 mod sync_sessions;
 mod topic_leave;
 
 pub use crate::scenario::{Quick, Scenario};
+
+/// For events that bind sockets and open connections. Settled: past the few seconds in which a closed connection drains.
+const FEW: Quick = Quick {
+    events: 480,
+    samples: 49,
+    warmup_events: 160,
+    settle_ms: 10_000,
+    seconds_max: 12,
+};
 
 /// Every scenario there is. To add one: a module with a `SCENARIO`, and a line.
 pub const SCENARIOS: &[Scenario] = &[
@@ -29,5 +39,6 @@ pub const SCENARIOS: &[Scenario] = &[
     lossy_paths::SCENARIO,
     abandoned_paths::SCENARIO,
     panicking_router::SCENARIO,
+    rebound_endpoint::SCENARIO,
     canary::SCENARIO,
 ];
