@@ -4,9 +4,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use noq::{
-    ClientConfig, Connecting, Endpoint, EndpointConfig, Runtime, ServerConfig, TransportConfig,
+    ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, Runtime, ServerConfig,
+    TransportConfig,
 };
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 use rustls::RootCertStore;
@@ -47,6 +48,18 @@ impl Pair {
     pub fn knock(&self) -> Result<Connecting> {
         let to = self.server.local_addr()?;
         Ok(self.client.connect(to, SERVER_NAME)?)
+    }
+
+    /// A new connection: the client's end of it, and the server's, which was made last.
+    ///
+    /// # Errors
+    ///
+    /// When one of the endpoints has stopped, or the handshake fails.
+    pub async fn connect(&self) -> Result<(Connection, Connection)> {
+        let connecting = self.knock()?;
+        let incoming = self.server.accept().await;
+        let incoming = incoming.context("the server has stopped")?;
+        Ok(tokio::try_join!(connecting, incoming.accept()?)?)
     }
 }
 

@@ -6,6 +6,7 @@ mod address_book_churn;
 pub mod canary;
 mod day_of_shuffles;
 mod dead_dials;
+mod dead_drivers;
 mod link_churn;
 mod lossy_paths;
 mod many_topics;
@@ -40,5 +41,7 @@ pub const SCENARIOS: &[Scenario] = &[
     abandoned_paths::SCENARIO,
     panicking_router::SCENARIO,
     rebound_endpoint::SCENARIO,
+    dead_drivers::DEAD_DRIVERS,
+    dead_drivers::ENDED_ENDPOINTS,
     canary::SCENARIO,
 ];
