@@ -8,6 +8,7 @@
 #[path = "../../../crates/churn/src/cli.rs"]
 mod cli;
 mod clock;
+mod gossip;
 mod member;
 mod network;
 mod node;

@@ -11,14 +11,15 @@ use futures_util::StreamExt;
 use iroh::address_lookup::memory::MemoryLookup;
 use iroh::endpoint::{PortmapperConfig, presets};
 use iroh::protocol::Router;
-use iroh::{Endpoint, EndpointAddr, RelayMode, SecretKey};
+use iroh::{Endpoint, EndpointAddr, EndpointId, RelayMode, SecretKey};
 use iroh_gossip::ALPN;
-use iroh_gossip::api::{GossipReceiver, GossipSender};
+use iroh_gossip::api::{GossipReceiver, GossipSender, GossipTopic};
 use iroh_gossip::net::Gossip;
 use iroh_gossip::proto::{HyparviewConfig, TopicId};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::gossip::Overlay;
 use crate::run::Run;
 
 /// Peers that [`Gossiper::seek_nobodies`] looks for: as many as the fork remembers of those that a node has no connection with.
@@ -261,11 +262,27 @@ impl Gossiper {
     ///
     /// When it has stopped.
     pub async fn join(&self, topic: TopicId, by: &[&Gossiper]) -> Result<GossipSender> {
-        let by = by.iter().map(|node| node.endpoint.id()).collect();
-        let topic = self.gossip.subscribe(topic, by).await?;
-        let (sender, receiver) = topic.split();
+        let (sender, receiver) = self.enter(topic, by).await?.split();
         tokio::spawn(count(receiver, self.neighbours.clone()));
         Ok(sender)
+    }
+
+    /// The same, and has the caller listen. It leaves with what this gives.
+    ///
+    /// # Errors
+    ///
+    /// When it has stopped.
+    pub async fn subscribe(&self, topic: TopicId, by: &[&Gossiper]) -> Result<Overlay> {
+        Ok(self.enter(topic, by).await?.into())
+    }
+
+    async fn enter(&self, topic: TopicId, by: &[&Gossiper]) -> Result<GossipTopic> {
+        let by = by.iter().map(|node| node.id()).collect();
+        Ok(self.gossip.subscribe(topic, by).await?)
+    }
+
+    pub fn id(&self) -> EndpointId {
+        self.endpoint.id()
     }
 
     /// How many connections it has open, whoever opened them.

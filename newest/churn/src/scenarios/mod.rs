@@ -12,6 +12,7 @@ mod lossy_paths;
 mod many_topics;
 mod panicking_router;
 mod rebound_endpoint;
+mod shared_link;
 mod silent_neighbour;
 mod sync_sessions;
 mod topic_leave;
@@ -31,6 +32,7 @@ const FEW: Quick = Quick {
 pub const SCENARIOS: &[Scenario] = &[
     link_churn::SCENARIO,
     silent_neighbour::SCENARIO,
+    shared_link::SCENARIO,
     dead_dials::SCENARIO,
     sync_sessions::SCENARIO,
     topic_leave::SCENARIO,

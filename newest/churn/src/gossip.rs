@@ -1,0 +1,92 @@
+//! A gossip topic as a scenario holds it: what a node is told there, and what is owed.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures_util::StreamExt;
+use iroh::EndpointId;
+use iroh_gossip::api::{Event, GossipReceiver, GossipSender, GossipTopic};
+use tokio::time::timeout;
+
+use crate::run::Dead;
+
+/// How long what is owed may take, by the runtime's clock: past the 30 s after which a connection without an answer ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what an honest peer, or the application, is owed.
+///
+/// # Errors
+///
+/// [`Dead`], with what it was, where it does not come.
+pub async fn owed<T>(what: &str, comes: impl Future<Output = Result<T>>) -> Result<T> {
+    match timeout(PATIENCE, comes).await {
+        Ok(Ok(it)) => Ok(it),
+        Ok(Err(error)) => bail!(Dead(format!("{what}: {error:#}"))),
+        Err(_) => bail!(Dead(format!("{what}: not within {} s", PATIENCE.as_secs()))),
+    }
+}
+
+/// A topic that a node is in, until this is dropped.
+pub struct Overlay {
+    sender: GossipSender,
+    receiver: GossipReceiver,
+}
+
+impl From<GossipTopic> for Overlay {
+    fn from(topic: GossipTopic) -> Self {
+        let (sender, receiver) = topic.split();
+        Self { sender, receiver }
+    }
+}
+
+impl Overlay {
+    /// Says something to its neighbours. That is passed on to nobody, and no node remembers it.
+    ///
+    /// # Errors
+    ///
+    /// When the node has stopped.
+    pub async fn say(&self, words: &[u8]) -> Result<()> {
+        Ok(self
+            .sender
+            .broadcast_neighbors(words.to_vec().into())
+            .await?)
+    }
+
+    /// Waits until somebody has said just that.
+    ///
+    /// # Errors
+    ///
+    /// When the node has stopped.
+    pub async fn hear(&mut self, words: &[u8]) -> Result<()> {
+        self.until(|event| matches!(event, Event::Received(said) if said.content == words))
+            .await
+    }
+
+    /// Waits until a peer becomes a neighbour.
+    ///
+    /// # Errors
+    ///
+    /// When the node has stopped.
+    pub async fn gained(&mut self, peer: EndpointId) -> Result<()> {
+        self.until(|event| *event == Event::NeighborUp(peer)).await
+    }
+
+    /// Waits until a peer is a neighbour no more.
+    ///
+    /// # Errors
+    ///
+    /// When the node has stopped.
+    pub async fn lost(&mut self, peer: EndpointId) -> Result<()> {
+        self.until(|event| *event == Event::NeighborDown(peer))
+            .await
+    }
+
+    async fn until(&mut self, happened: impl Fn(&Event) -> bool) -> Result<()> {
+        loop {
+            let event = self.receiver.next().await;
+            if happened(&event.context("the subscription has ended")??) {
+                return Ok(());
+            }
+        }
+    }
+}
