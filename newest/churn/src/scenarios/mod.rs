@@ -7,6 +7,7 @@ pub mod canary;
 mod day_of_shuffles;
 mod dead_dials;
 mod dead_drivers;
+mod leave_and_rejoin;
 mod link_churn;
 mod lossy_paths;
 mod many_topics;
@@ -32,6 +33,7 @@ const FEW: Quick = Quick {
 pub const SCENARIOS: &[Scenario] = &[
     link_churn::SCENARIO,
     silent_neighbour::SCENARIO,
+    leave_and_rejoin::SCENARIO,
     shared_link::SCENARIO,
     dead_dials::SCENARIO,
     sync_sessions::SCENARIO,
