@@ -1,11 +1,14 @@
-//! A gossip topic as a scenario holds it: what a node is told there, and what is owed.
+//! Both ends of a gossip topic, as a scenario holds them: what a node is told there, and a peer that only asks to be a neighbour.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
-use iroh::EndpointId;
+use iroh::endpoint::{Connection, SendStream};
+use iroh::{Endpoint, EndpointAddr, EndpointId};
+use iroh_gossip::ALPN;
 use iroh_gossip::api::{Event, GossipReceiver, GossipSender, GossipTopic};
+use iroh_gossip::proto::TopicId;
 use tokio::time::timeout;
 
 use crate::run::Dead;
@@ -88,5 +91,42 @@ impl Overlay {
                 return Ok(());
             }
         }
+    }
+}
+
+/// A connection on which a peer asks to be a neighbour, and says nothing more.
+pub struct Link {
+    connection: Connection,
+    _send: SendStream,
+}
+
+impl Link {
+    /// Connects to a node and asks it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be reached.
+    pub async fn open(endpoint: &Endpoint, to: EndpointAddr, topic: TopicId) -> Result<Self> {
+        let connection = endpoint.connect(to, ALPN).await?;
+        Self::join(connection, topic).await
+    }
+
+    async fn join(connection: Connection, topic: TopicId) -> Result<Self> {
+        let mut send = connection.open_uni().await?;
+        // Frames have their length before them: which topic this stream is about, and the first message of the membership
+        // layer, to join, without data.
+        for frame in [topic.as_bytes(), &[0, 0, 0][..]] {
+            send.write_all(&(frame.len() as u32).to_be_bytes()).await?;
+            send.write_all(frame).await?;
+        }
+        Ok(Self {
+            connection,
+            _send: send,
+        })
+    }
+
+    /// Closes it.
+    pub fn close(self) {
+        self.connection.close(0u32.into(), b"");
     }
 }

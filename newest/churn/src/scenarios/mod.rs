@@ -15,6 +15,7 @@ mod panicking_router;
 mod rebound_endpoint;
 mod shared_link;
 mod silent_neighbour;
+mod silent_newcomer;
 mod sync_sessions;
 mod topic_leave;
 
@@ -33,6 +34,7 @@ const FEW: Quick = Quick {
 pub const SCENARIOS: &[Scenario] = &[
     link_churn::SCENARIO,
     silent_neighbour::SCENARIO,
+    silent_newcomer::SCENARIO,
     leave_and_rejoin::SCENARIO,
     shared_link::SCENARIO,
     dead_dials::SCENARIO,

@@ -4,13 +4,11 @@ use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
 use iroh::address_lookup::memory::MemoryLookup;
-use iroh::endpoint::{Connection, SendStream};
-use iroh::{Endpoint, EndpointAddr};
-use iroh_gossip::ALPN;
-use iroh_gossip::proto::{HyparviewConfig, TopicId};
+use iroh_gossip::proto::HyparviewConfig;
 use tokio::time::{Duration, sleep};
 
 use super::{Quick, Scenario};
+use crate::gossip::Link;
 use crate::node::{self, Swarm};
 use crate::run::Run;
 
@@ -44,45 +42,20 @@ async fn be_silent(run: &mut Run) -> Result<()> {
 
     while let Some(event) = run.next().await? {
         let endpoint = node::endpoint(run.key(), MemoryLookup::new()).await?;
-        let joined = Silent::join(endpoint, swarm.nodes[0].address(), topic).await;
-        silent.push_back(joined.with_context(|| format!("peer {event}"))?);
+        let link = Link::open(&endpoint, swarm.nodes[0].address(), topic).await;
+        silent.push_back((endpoint, link.with_context(|| format!("peer {event}"))?));
         senders[0]
             .broadcast(run.random::<64>().to_vec().into())
             .await?;
         sleep(BETWEEN).await;
         if silent.len() > SILENT
-            && let Some(oldest) = silent.pop_front()
+            && let Some((oldest, _link)) = silent.pop_front()
         {
-            oldest.endpoint.close().await;
+            oldest.close().await;
         }
     }
-    for left in silent {
-        left.endpoint.close().await;
+    for (left, _link) in silent {
+        left.close().await;
     }
     swarm.shutdown().await
-}
-
-/// A peer that has asked to be a neighbour.
-struct Silent {
-    endpoint: Endpoint,
-    _connection: Connection,
-    _send: SendStream,
-}
-
-impl Silent {
-    async fn join(endpoint: Endpoint, to: EndpointAddr, topic: TopicId) -> Result<Self> {
-        let connection = endpoint.connect(to, ALPN).await?;
-        let mut send = connection.open_uni().await?;
-        // Frames have their length before them: which topic this stream is about, and the first message of the membership
-        // layer, to join, without data.
-        for frame in [topic.as_bytes(), &[0, 0, 0][..]] {
-            send.write_all(&(frame.len() as u32).to_be_bytes()).await?;
-            send.write_all(frame).await?;
-        }
-        Ok(Self {
-            endpoint,
-            _connection: connection,
-            _send: send,
-        })
-    }
 }
