@@ -111,6 +111,16 @@ impl Link {
         Self::join(connection, topic).await
     }
 
+    /// Waits for a node to connect, and asks it.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint has closed, or the node has gone.
+    pub async fn accept(endpoint: &Endpoint, topic: TopicId) -> Result<Self> {
+        let incoming = endpoint.accept().await.context("the endpoint has closed")?;
+        Self::join(incoming.await?, topic).await
+    }
+
     async fn join(connection: Connection, topic: TopicId) -> Result<Self> {
         let mut send = connection.open_uni().await?;
         // Frames have their length before them: which topic this stream is about, and the first message of the membership
@@ -123,6 +133,21 @@ impl Link {
             connection,
             _send: send,
         })
+    }
+
+    /// Takes no more of what the node has to say on the topic, and holds the connection.
+    ///
+    /// # Errors
+    ///
+    /// When the node has gone.
+    pub async fn stop_listening(&self) -> Result<()> {
+        let mut stream = self.connection.accept_uni().await?;
+        Ok(stream.stop(0u32.into())?)
+    }
+
+    /// Waits until the node has closed the connection. Cancel safe.
+    pub async fn closed(&self) {
+        self.connection.closed().await;
     }
 
     /// Closes it.

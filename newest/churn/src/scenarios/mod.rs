@@ -16,6 +16,7 @@ mod rebound_endpoint;
 mod shared_link;
 mod silent_neighbour;
 mod silent_newcomer;
+mod stopped_stream;
 mod sync_sessions;
 mod topic_leave;
 
@@ -35,6 +36,7 @@ pub const SCENARIOS: &[Scenario] = &[
     link_churn::SCENARIO,
     silent_neighbour::SCENARIO,
     silent_newcomer::SCENARIO,
+    stopped_stream::SCENARIO,
     leave_and_rejoin::SCENARIO,
     shared_link::SCENARIO,
     dead_dials::SCENARIO,
