@@ -11,6 +11,7 @@ mod log;
 mod member;
 mod node;
 mod orders;
+mod owed;
 mod profile;
 mod protocol;
 mod quic;

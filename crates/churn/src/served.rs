@@ -1,19 +1,14 @@
 //! Whether a node still serves an honest peer, for scenarios that ask what it survives rather than what it keeps.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::time::Duration;
 
 use anyhow::Result;
 use iroh::NodeAddr;
 use p2panda_net::NetworkBuilder;
-use tokio::time::timeout;
 
 use crate::node::{self, Node, Subscription, Topic};
+use crate::owed::serves;
 use crate::run::{Dead, Run};
-
-/// How long a node has by the runtime's clock. That is past the 30 s after which a connection without an answer ends, so that
-/// who only lost one may be back.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node that something is done to, and an honest peer that talks with it on a topic.
 pub struct Served {
@@ -114,20 +109,6 @@ impl Served {
         self.peer.shutdown().await?;
         self.node.shutdown().await
     }
-}
-
-/// Waits for what an honest peer, or the application, is owed.
-///
-/// # Errors
-///
-/// [`Dead`] where it does not come.
-pub async fn serves(owed: impl Future<Output = Result<()>>) -> Result<()> {
-    let what = match timeout(PATIENCE, owed).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => format!("{error:#}"),
-        Err(_) => format!("what was owed did not come within {} s", PATIENCE.as_secs()),
-    };
-    Err(Dead(what).into())
 }
 
 /// Does something that no panic may come of.

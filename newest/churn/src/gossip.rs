@@ -1,33 +1,12 @@
 //! Both ends of a gossip topic, as a scenario holds them: what a node is told there, and a peer that only asks to be a neighbour.
 
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use iroh::endpoint::{Connection, SendStream};
 use iroh::{Endpoint, EndpointAddr, EndpointId};
 use iroh_gossip::ALPN;
 use iroh_gossip::api::{Event, GossipReceiver, GossipSender, GossipTopic};
 use iroh_gossip::proto::TopicId;
-use tokio::time::timeout;
-
-use crate::run::Dead;
-
-/// How long what is owed may take, by the runtime's clock: past the 30 s after which a connection without an answer ends.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits for what an honest peer, or the application, is owed.
-///
-/// # Errors
-///
-/// [`Dead`], with what it was, where it does not come.
-pub async fn owed<T>(what: &str, comes: impl Future<Output = Result<T>>) -> Result<T> {
-    match timeout(PATIENCE, comes).await {
-        Ok(Ok(it)) => Ok(it),
-        Ok(Err(error)) => bail!(Dead(format!("{what}: {error:#}"))),
-        Err(_) => bail!(Dead(format!("{what}: not within {} s", PATIENCE.as_secs()))),
-    }
-}
 
 /// A topic that a node is in, until this is dropped.
 pub struct Overlay {

@@ -14,6 +14,7 @@ mod network;
 mod node;
 #[path = "../../../crates/churn/src/orders.rs"]
 mod orders;
+#[path = "../../../crates/churn/src/owed.rs"]
 mod owed;
 mod panda;
 #[path = "../../../crates/churn/src/profile.rs"]

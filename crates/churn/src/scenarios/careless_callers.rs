@@ -11,8 +11,9 @@ use p2panda_net::ProtocolHandler;
 
 use super::{Quick, Scenario};
 use crate::node;
+use crate::owed::serves;
 use crate::run::Run;
-use crate::served::{Served, serves};
+use crate::served::Served;
 
 pub const DROPPED_EVENTS: Scenario = Scenario {
     name: "dropped-events",

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use super::{Quick, Scenario};
 use crate::gossip::{Gossiper, Link};
 use crate::node;
+use crate::owed::serves;
 use crate::run::Run;
-use crate::served::serves;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "deaf-neighbour",

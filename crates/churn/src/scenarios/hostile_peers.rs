@@ -13,8 +13,9 @@ use tokio::time::timeout;
 use super::{Quick, Scenario};
 use crate::gossip::{Gossiper, Link, introduce_to_itself};
 use crate::node::{self, Topic};
+use crate::owed::{PATIENCE, serves};
 use crate::run::Run;
-use crate::served::{PATIENCE, Served, serves};
+use crate::served::Served;
 use crate::session;
 
 pub const UNKNOWN_TOPIC: Scenario = Scenario {

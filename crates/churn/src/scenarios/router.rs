@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::{Quick, Scenario};
 use crate::node;
+use crate::owed::{PATIENCE, serves};
 use crate::run::Run;
-use crate::served::{PATIENCE, serves};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "panicking-protocol",

@@ -15,8 +15,9 @@ use tokio::time::sleep;
 
 use super::{Quick, Scenario};
 use crate::node::{self, Key, Subscription, Topic};
+use crate::owed::serves;
 use crate::run::Run;
-use crate::served::{Served, serves};
+use crate::served::Served;
 use crate::session::{self, Said};
 
 pub const WAITING_SESSIONS: Scenario = Scenario {

@@ -4,8 +4,8 @@ use anyhow::Result;
 use iroh_gossip::proto::{HyparviewConfig, TopicId};
 
 use super::{Quick, Scenario};
-use crate::gossip::owed;
 use crate::node::Swarm;
+use crate::owed::owed;
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {

@@ -9,8 +9,9 @@ use iroh_gossip::proto::{HyparviewConfig, TopicId};
 use tokio::time::{sleep, timeout};
 
 use super::{Quick, Scenario};
-use crate::gossip::{Link, owed};
+use crate::gossip::Link;
 use crate::node::{self, Swarm};
+use crate::owed::owed;
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {

@@ -1,0 +1,34 @@
+//! Whether somebody still gets what they are owed, for scenarios that ask what is survived rather than what is kept.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use tokio::time::timeout;
+
+use crate::run::Dead;
+
+/// How long they wait by the runtime's clock. That is past the 30 s after which a connection without an answer ends, so that who
+/// only lost one may be back.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what an honest peer, or the application, is owed: `what`, in a word.
+///
+/// # Errors
+///
+/// [`Dead`], with what it was, where it does not come.
+pub async fn owed<T>(what: &str, comes: impl Future<Output = Result<T>>) -> Result<T> {
+    match timeout(PATIENCE, comes).await {
+        Ok(Ok(it)) => Ok(it),
+        Ok(Err(error)) => bail!(Dead(format!("{what}: {error:#}"))),
+        Err(_) => bail!(Dead(format!("{what}: not within {} s", PATIENCE.as_secs()))),
+    }
+}
+
+/// The same where an honest peer is to be served.
+///
+/// # Errors
+///
+/// [`Dead`] where it is not.
+pub async fn serves(peer: impl Future<Output = Result<()>>) -> Result<()> {
+    owed("what an honest peer is owed", peer).await
+}
