@@ -7,7 +7,9 @@
 
 mod cli;
 mod gossip;
+mod gossip_state;
 mod log;
+mod lone_gossip;
 mod member;
 mod node;
 mod orders;

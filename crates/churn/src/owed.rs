@@ -1,5 +1,6 @@
 //! Whether somebody still gets what they are owed, for scenarios that ask what is survived rather than what is kept.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -31,4 +32,17 @@ pub async fn owed<T>(what: &str, comes: impl Future<Output = Result<T>>) -> Resu
 /// [`Dead`] where it is not.
 pub async fn serves(peer: impl Future<Output = Result<()>>) -> Result<()> {
     owed("what an honest peer is owed", peer).await
+}
+
+/// Does something that no panic may come of.
+///
+/// # Errors
+///
+/// [`Dead`] where one does.
+pub fn outlives<T>(deed: impl FnOnce() -> T) -> Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(deed)).map_err(|panic| {
+        let message = panic.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| panic.downcast_ref().map(String::as_str));
+        Dead(format!("panicked: {}", message.unwrap_or("for no reason"))).into()
+    })
 }

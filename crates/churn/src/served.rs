@@ -1,14 +1,12 @@
 //! Whether a node still serves an honest peer, for scenarios that ask what it survives rather than what it keeps.
 
-use std::panic::{self, AssertUnwindSafe};
-
 use anyhow::Result;
 use iroh::NodeAddr;
 use p2panda_net::NetworkBuilder;
 
 use crate::node::{self, Node, Subscription, Topic};
 use crate::owed::serves;
-use crate::run::{Dead, Run};
+use crate::run::Run;
 
 /// A node that something is done to, and an honest peer that talks with it on a topic.
 pub struct Served {
@@ -109,17 +107,4 @@ impl Served {
         self.peer.shutdown().await?;
         self.node.shutdown().await
     }
-}
-
-/// Does something that no panic may come of.
-///
-/// # Errors
-///
-/// [`Dead`] where one does.
-pub fn outlives<T>(deed: impl FnOnce() -> T) -> Result<T> {
-    panic::catch_unwind(AssertUnwindSafe(deed)).map_err(|panic| {
-        let message = panic.downcast_ref::<&str>().copied();
-        let message = message.or_else(|| panic.downcast_ref().map(String::as_str));
-        Dead(format!("panicked: {}", message.unwrap_or("for no reason"))).into()
-    })
 }

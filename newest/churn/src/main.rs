@@ -9,6 +9,9 @@
 mod cli;
 mod clock;
 mod gossip;
+mod gossip_state;
+#[path = "../../../crates/churn/src/lone_gossip.rs"]
+mod lone_gossip;
 mod member;
 mod network;
 mod node;

@@ -8,8 +8,8 @@ use iroh_quinn_proto::{Connection, Dir, Side, StreamId, TransportConfig, VarInt,
 use tokio::task::JoinSet;
 
 use super::{AT_REST, Quick, Scenario};
+use crate::owed::outlives;
 use crate::run::Run;
-use crate::served::outlives;
 use crate::wire::{Server, frame, number};
 
 pub const MALFORMED_PARAMETERS: Scenario = Scenario {

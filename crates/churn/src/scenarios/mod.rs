@@ -1,5 +1,6 @@
 //! The table of scenarios: each is a module that makes one kind of event happen, and a row here.
 
+mod announcements;
 mod blob_downloads;
 pub mod canary;
 mod careless_callers;
@@ -116,8 +117,8 @@ pub const SCENARIOS: &[Scenario] = &[
     forged_gossip::INVENTED_MESSAGES,
     forged_gossip::PAYLOAD_FLOOD,
     forged_gossip::LATE_FRAMES,
-    forged_gossip::MANY_ANNOUNCEMENTS,
-    forged_gossip::LOST_ANSWERS,
+    announcements::MANY_ANNOUNCEMENTS,
+    announcements::LOST_ANSWERS,
     forged_gossip::MANY_HOPS,
     forged_gossip::LONG_WALKS,
     forged_gossip::INTRODUCED_PEERS,

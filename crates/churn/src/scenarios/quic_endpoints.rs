@@ -11,11 +11,11 @@ use tokio_util::bytes::BytesMut;
 
 use super::driver_lost::Abortable;
 use super::{AT_REST, Quick, Scenario};
+use crate::owed::outlives;
 use crate::owed::serves;
 use crate::quic::iroh_quinn::Pair;
 use crate::quic::{self, PEER, knock, offer};
 use crate::run::Run;
-use crate::served::outlives;
 
 pub const FAILED_CONNECTS: Scenario = Scenario {
     name: "failed-connects",

@@ -7,7 +7,8 @@ pub mod canary;
 mod day_of_shuffles;
 mod dead_dials;
 mod dead_drivers;
-mod leave_and_rejoin;
+#[path = "../../../../crates/churn/src/scenarios/forged_gossip.rs"]
+mod forged_gossip;
 mod link_churn;
 mod lossy_paths;
 mod many_topics;
@@ -31,13 +32,22 @@ const FEW: Quick = Quick {
     seconds_max: 12,
 };
 
+/// For events of some milliseconds that leave nothing in flight at a sample, and after a few of which what is bounded has
+/// reached its bound.
+const AT_REST: Quick = Quick {
+    events: 480,
+    samples: 49,
+    warmup_events: 96,
+    settle_ms: 0,
+    seconds_max: 8,
+};
+
 /// Every scenario there is. To add one: a module with a `SCENARIO`, and a line.
 pub const SCENARIOS: &[Scenario] = &[
     link_churn::SCENARIO,
     silent_neighbour::SCENARIO,
     silent_newcomer::SCENARIO,
     stopped_stream::SCENARIO,
-    leave_and_rejoin::SCENARIO,
     shared_link::SCENARIO,
     dead_dials::SCENARIO,
     sync_sessions::SCENARIO,
@@ -51,5 +61,12 @@ pub const SCENARIOS: &[Scenario] = &[
     rebound_endpoint::SCENARIO,
     dead_drivers::DEAD_DRIVERS,
     dead_drivers::ENDED_ENDPOINTS,
+    forged_gossip::INVENTED_MESSAGES,
+    forged_gossip::PAYLOAD_FLOOD,
+    forged_gossip::LATE_FRAMES,
+    forged_gossip::MANY_HOPS,
+    forged_gossip::LONG_WALKS,
+    forged_gossip::INTRODUCED_PEERS,
+    forged_gossip::HASTY_REJOIN,
     canary::SCENARIO,
 ];
