@@ -123,7 +123,3 @@ pub fn message_after(content: &[u8], hops: u16) -> Value {
 pub fn graft(id: [u8; 32]) -> Value {
     json!({ "Graft": { "id": id, "round": 1 } })
 }
-
-pub fn asks(message: &Message<u64>) -> bool {
-    serde_json::to_value(message).is_ok_and(|frame| frame["message"]["Gossip"]["Graft"].is_object())
-}

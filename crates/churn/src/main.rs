@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod first_packets;
 mod gossip;
 mod gossip_state;
 mod log;

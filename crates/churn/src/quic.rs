@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::Instant;
 use tokio_util::bytes::BytesMut;
 
+pub use crate::first_packets::first_packets;
+
 /// Where a peer is that speaks through no socket.
 pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4433);
 
@@ -145,24 +147,4 @@ pub fn offer(endpoint: &mut proto::Endpoint, datagram: BytesMut) -> Option<proto
         Some(proto::DatagramEvent::NewConnection(incoming)) => Some(incoming),
         _ => None,
     }
-}
-
-/// A first packet that starts a connection attempt and costs next to nothing: nothing in it is encrypted, which only who
-/// accepts the attempt finds out. Each number makes another attempt.
-///
-/// It comes with each value of the two bits that header protection masks. One of the four is in order; the others are
-/// dropped by whoever receives them.
-pub fn first_packets(number: u64) -> impl Iterator<Item = Vec<u8>> {
-    /// A first packet is padded to that.
-    const LEN: usize = 1200;
-    const NO_SOURCE_ID_AND_NO_TOKEN: [u8; 2] = [0, 0];
-    (0..4).map(move |masked| {
-        let mut datagram = vec![0xc0 | masked << 2, 0, 0, 0, 1, 8];
-        datagram.extend(number.to_be_bytes());
-        datagram.extend(NO_SOURCE_ID_AND_NO_TOKEN);
-        let rest = (LEN - datagram.len() - 2) as u16;
-        datagram.extend((0x4000 | rest).to_be_bytes());
-        datagram.resize(LEN, 0);
-        datagram
-    })
 }

@@ -50,15 +50,22 @@ impl Pair {
         Ok(self.client.connect(to, SERVER_NAME)?)
     }
 
-    /// A new connection: the client's end of it, and the server's, which was made last.
+    /// A new connection: the client's end of it, and the server's. Others who knock are ignored.
     ///
     /// # Errors
     ///
     /// When one of the endpoints has stopped, or the handshake fails.
     pub async fn connect(&self) -> Result<(Connection, Connection)> {
         let connecting = self.knock()?;
-        let incoming = self.server.accept().await;
-        let incoming = incoming.context("the server has stopped")?;
+        let client = self.client.local_addr()?;
+        let incoming = loop {
+            let incoming = self.server.accept().await;
+            let incoming = incoming.context("the server has stopped")?;
+            if incoming.remote_address() == client {
+                break incoming;
+            }
+            incoming.ignore();
+        };
         Ok(tokio::try_join!(connecting, incoming.accept()?)?)
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use iroh_gossip::proto::topic::DEFAULT_MAX_MESSAGE_SIZE;
-use iroh_gossip::proto::{Command, InEvent, Scope};
+use iroh_gossip::proto::{Command, InEvent, Message, Scope};
 use serde_json::json;
 
 use super::{AT_REST, Quick, Scenario};
 use crate::gossip_state::id_of;
-use crate::lone_gossip::{NEIGHBOUR, Node, TOPIC, announcement, asks, message};
+use crate::lone_gossip::{NEIGHBOUR, Node, TOPIC, announcement, message};
 use crate::run::{Dead, Run};
 
 pub const MANY_ANNOUNCEMENTS: Scenario = Scenario {
@@ -82,4 +82,8 @@ async fn lose_answers(run: &mut Run) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn asks(message: &Message<u64>) -> bool {
+    serde_json::to_value(message).is_ok_and(|frame| frame["message"]["Gossip"]["Graft"].is_object())
 }

@@ -9,6 +9,7 @@ mod dead_dials;
 mod dead_drivers;
 #[path = "../../../../crates/churn/src/scenarios/forged_gossip.rs"]
 mod forged_gossip;
+mod incoming;
 mod link_churn;
 mod lossy_paths;
 mod many_topics;
@@ -59,6 +60,8 @@ pub const SCENARIOS: &[Scenario] = &[
     abandoned_paths::SCENARIO,
     panicking_router::SCENARIO,
     rebound_endpoint::SCENARIO,
+    incoming::DROPPED,
+    incoming::UNACCEPTED,
     dead_drivers::DEAD_DRIVERS,
     dead_drivers::ENDED_ENDPOINTS,
     forged_gossip::INVENTED_MESSAGES,
