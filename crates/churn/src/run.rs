@@ -20,8 +20,9 @@ use crate::sampler::{self, Sampler};
 use crate::scenarios::canary::{self, LEAK_BYTES};
 use crate::scenarios::{SCENARIOS, Scenario};
 
-/// How many times `seconds_max` a run may take before it is ended.
-const DEADLINE_FACTOR: u64 = 4;
+/// How many times `seconds_max` a run may take before it is ended. Without optimisation, as `cargo soak mutate` builds, it
+/// takes several times as long.
+const DEADLINE_FACTOR: u64 = if cfg!(debug_assertions) { 32 } else { 4 };
 
 /// The most that an event of the canary may leak: 300 MB in a quick run.
 const LEAK_BYTES_MAX: u64 = 1 << 16;

@@ -2,7 +2,7 @@
 //! fails or a scenario of its defects grows.
 //!
 //! What it finds stands in `docs/mutations.toml`, an entry a change, written as soon as it is known: a run that was stopped goes
-//! on there, and an entry counts until something that it was made from changes. It builds nearly without optimisation,
+//! on there, and an entry counts until a crate that it is about changes. It builds nearly without optimisation,
 //! since a mutant is built once, and its scenarios run at their quick sizes: they are to show growth, not to measure it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ use crate::plan::{self, EXTENSIONS_MAX, Job, Wish};
 use crate::plans::Plan;
 use crate::protocol::{Scenario, Side};
 use crate::verdict::{Ended, Trend};
-use crate::workload::{Ending, Workload};
+use crate::workload::{Ending, Failure, Workload};
 use crate::{Error, Result, build};
 
 /// Where the record stands in a checkout.
@@ -78,7 +78,7 @@ pub struct Looked {
     /// By test.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tests: BTreeMap<String, Seen>,
-    /// By scenario, until each of its defects was noticed; empty where none has them.
+    /// By scenario, until one with each of its defects noticed; empty where none has them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scenarios: BTreeMap<String, Seen>,
     /// By test, with the changes behind it in its series out as well. Looked at where nothing notices otherwise: one of those
@@ -100,7 +100,7 @@ pub enum Seen {
     Unnoticed(String),
     /// Without the change and what stands on it there is nothing that builds.
     NotIsolated(String),
-    /// It does not tell: the scenario is not flat with the change either, or its interval does not decide.
+    /// It does not tell: with the change the scenario is not flat either, or ends early; or its interval does not decide.
     CannotTell(String),
 }
 
@@ -374,9 +374,9 @@ impl Bench<'_> {
                 continue;
             }
             let seen = match self.with_all(&line, workload.side, &job)? {
-                Shown::Whole(with_all, _) => {
+                Shown::Whole(with_all, said) => {
                     let shown = self.show(&workload, &job)?;
-                    self.seen(with_all, shown)
+                    self.seen((with_all, &said), shown)
                 }
                 Shown::Dead(said) | Shown::Failed(said) => Seen::CannotTell(format!(
                     "with all changes it ends early too, in this build: {}",
@@ -391,7 +391,8 @@ impl Bench<'_> {
         Ok(found)
     }
 
-    /// The workload on a mutant: what it asks of the fork, or, where that went with the change, what it asks of either side.
+    /// The workload on a mutant: what it asks of the fork, or, where that went with the change, what it asks of either
+    /// side. Then nothing sets small limits, and what shows only past those is not told.
     fn workload_on(&self, mutant: &mut Mutant) -> Result<Built<Workload>> {
         let first = mutant.build_workload(told(Side::Patched))?;
         let (built, side) = match first {
@@ -417,21 +418,22 @@ impl Bench<'_> {
     }
 
     /// What a scenario says of a mutant, where the run with all changes went to its end.
-    fn seen(&self, with_all: Trend, shown: Shown) -> Seen {
+    fn seen(&self, with_all: (Trend, &str), shown: Shown) -> Seen {
         match (with_all, shown) {
-            (Trend::Flat, Shown::Whole(Trend::Grows, said)) => Seen::Noticed(said),
-            (Trend::Flat, Shown::Whole(Trend::Flat, said)) => Seen::Unnoticed(said),
-            (Trend::Flat, Shown::Whole(Trend::CannotTell, said)) => Seen::CannotTell(said),
-            (Trend::Flat, Shown::Failed(said)) | (_, Shown::Dead(said)) => {
+            ((Trend::Flat, _), Shown::Whole(Trend::Grows, said)) => Seen::Noticed(said),
+            ((Trend::Flat, _), Shown::Whole(Trend::Flat, said)) => Seen::Unnoticed(said),
+            ((Trend::Flat, _), Shown::Whole(Trend::CannotTell, said)) => Seen::CannotTell(said),
+            ((Trend::Flat, _), Shown::Failed(said)) | (_, Shown::Dead(said)) => {
                 Seen::Noticed(self.without_paths(&said))
             }
-            (Trend::Grows | Trend::CannotTell, Shown::Whole(..) | Shown::Failed(_)) => {
-                Seen::CannotTell("with all changes it is not flat either, in this build".into())
-            }
+            ((_, said), Shown::Whole(..) | Shown::Failed(_)) => Seen::CannotTell(format!(
+                "with all changes it is not flat either, in this build: {}",
+                self.without_paths(said)
+            )),
         }
     }
 
-    /// Runs a job until it is told.
+    /// Runs a job until it is told. A run that takes too long says nothing of what is measured.
     fn show(&self, workload: &Workload, job: &Job) -> Result<Shown> {
         let log = self.project.scratch("mutant-bench")?.join("stderr.log");
         let mut job = job.clone();
@@ -454,7 +456,14 @@ impl Bench<'_> {
                 }
                 (Ended::Whole(trend), _) => return Ok(Shown::Whole(trend, said)),
                 (_, Ending::Dead(death)) => return Ok(Shown::Dead(death.to_string())),
-                (_, Ending::Failed(failure)) => return Ok(Shown::Failed(failure.to_string())),
+                (_, Ending::Failed(failure)) => {
+                    let said = failure.to_string();
+                    let is_finding = matches!(failure, Failure::Crashed { .. } | Failure::Said(_));
+                    return Ok(match is_finding {
+                        true => Shown::Failed(said),
+                        false => Shown::Whole(Trend::CannotTell, said),
+                    });
+                }
                 (Ended::Dead | Ended::Failed | Ended::Stopped, _) => {
                     return Err(Error::Interrupted);
                 }

@@ -26,7 +26,6 @@ pub const PAYLOAD_FLOOD: Scenario = Scenario {
     name: "payload-flood",
     about: "A neighbour sends a topic new messages of 1 KB at 0.4 MB/s, where payloads of 128 KiB may be kept",
     event: "four messages received",
-    // The payloads, and the ids that they leave.
     defects: defects::PAYLOADS,
     quick: AT_REST,
     budget_bytes_per_event: 64.0,
@@ -37,7 +36,6 @@ pub const LATE_FRAMES: Scenario = Scenario {
     name: "late-frames",
     about: "Strangers disconnect from a topic, and then a last frame of each is handled: it prunes, or asks for a message",
     event: "ten late frames",
-    // The sets that messages and announcements are sent to, and the topics of who is gone.
     defects: defects::LATE,
     quick: AT_REST,
     budget_bytes_per_event: 64.0,

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Duration, sleep};
 
 use super::{FEW, Scenario};
-use crate::owed::serves;
+use crate::owed::owed;
 use crate::quic::Pair;
 use crate::run::Run;
 
@@ -59,7 +59,8 @@ async fn end_endpoints(run: &mut Run) -> Result<()> {
         let (_client, lost) = pair.connect().await?;
         runtime.abort_last()?;
         drop(lost);
-        waits_for(pair.server.wait_all_draining()).await?;
+        let drained = pair.server.wait_all_draining();
+        owed("that none drains any more", drained.map(Ok)).await?;
         let _late = pair.knock()?;
         let incoming = pair.server.accept().await;
         let incoming = incoming.context("the server has stopped")?;
@@ -67,13 +68,9 @@ async fn end_endpoints(run: &mut Run) -> Result<()> {
         // Until its driver has ended.
         sleep(Duration::from_millis(10)).await;
         let _accepted = incoming.accept();
-        waits_for(pair.server.wait_idle()).await?;
+        owed("an endpoint that is idle", pair.server.wait_idle().map(Ok)).await?;
     }
     Ok(())
-}
-
-async fn waits_for(end: impl Future<Output = ()>) -> Result<()> {
-    serves(end.map(Ok)).await
 }
 
 /// Tokio's runtime, of which what it spawned last can be aborted.

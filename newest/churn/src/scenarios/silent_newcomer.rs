@@ -54,7 +54,11 @@ async fn come(run: &mut Run) -> Result<()> {
     };
     let mut here = node.subscribe(topic, &[]).await?;
     let mut there = honest.subscribe(topic, &[node]).await?;
-    owed("the first join", there.gained(node.id())).await?;
+    owed("the first join", async {
+        there.gained(node.id()).await?;
+        here.gained(honest.id()).await
+    })
+    .await?;
     let first = newcomer(run).await?;
     let second = newcomer(run).await?;
 
