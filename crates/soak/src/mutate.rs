@@ -271,7 +271,6 @@ struct Bench<'a> {
 }
 
 /// What the mutants of a line are compared with.
-#[derive(Clone)]
 struct Baseline {
     /// With all changes, and built alike.
     workload: Workload,
@@ -407,11 +406,12 @@ impl Bench<'_> {
 
     /// What the scenario shows with all changes, in a build like the mutant's. Measured once.
     fn with_all(&mut self, line: &Line, side: Side, job: &Job) -> Result<Shown> {
-        let baseline = self.baseline(line, side)?.clone();
+        let baseline = self.baseline(line, side)?;
         if let Some(known) = baseline.shown.get(&job.label) {
             return Ok(known.clone());
         }
-        let shown = self.show(&baseline.workload, job)?;
+        let workload = baseline.workload.clone();
+        let shown = self.show(&workload, job)?;
         let known = &mut self.baseline(line, side)?.shown;
         known.insert(job.label.clone(), shown.clone());
         Ok(shown)
