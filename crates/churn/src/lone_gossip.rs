@@ -7,7 +7,9 @@ use std::mem;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use iroh_gossip::proto::{Command, Event, InEvent, Message, OutEvent, Timer, TopicId};
+use iroh_gossip::proto::{
+    Command, Config, Event, InEvent, Message, OutEvent, PeerData, State, Timer, TopicId,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -32,7 +34,7 @@ pub struct Node {
 impl Node {
     pub fn new() -> Result<Self> {
         let mut node = Self {
-            state: gossip_state::new(),
+            state: small_state(),
             now: Instant::now(),
             timers: BTreeMap::new(),
             timers_set: 0,
@@ -99,6 +101,20 @@ impl Node {
         self.now = until;
         mem::take(&mut self.sent)
     }
+}
+
+/// Peer 0, whose topics keep so little that a short run fills them, where that can be set.
+fn small_state() -> GossipState {
+    let config = Config::default();
+    let state = State::new(0, PeerData::default(), config, gossip_state::rng());
+    #[cfg(feature = "fork")]
+    let state = {
+        let mut limits = iroh_gossip::GossipLimits::default();
+        limits.payload_bytes_per_topic = 128 * 1024;
+        limits.message_ids_per_topic = 256;
+        state.with_limits(limits)
+    };
+    state
 }
 
 /// The frame that says which messages a peer has.

@@ -6,11 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod cli;
-mod first_packets;
 mod gossip;
 mod gossip_state;
 mod log;
 mod lone_gossip;
+mod loopback;
 mod member;
 mod node;
 mod orders;

@@ -1,7 +1,7 @@
 //! QUIC without a node around it, on loopback: pairs of endpoints of both families, endpoints of the protocol alone, and
 //! first packets from nobody.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::Instant;
 use tokio_util::bytes::BytesMut;
 
-pub use crate::first_packets::first_packets;
+pub use crate::loopback::{first_packets, socket};
 
 /// Where a peer is that speaks through no socket.
 pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4433);
@@ -105,15 +105,6 @@ pub fn certificate() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>)
         rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     let key = PrivateKeyDer::Pkcs8(key_pair.serialize_der().into());
     Ok((cert.into(), key))
-}
-
-/// A socket on loopback, on a port that the system picks.
-///
-/// # Errors
-///
-/// When there is no port left.
-pub fn socket() -> std::io::Result<UdpSocket> {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
 }
 
 /// An endpoint of the protocol alone; a server where it has a configuration.

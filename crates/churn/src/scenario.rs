@@ -43,6 +43,25 @@ pub struct Quick {
     pub seconds_max: u64,
 }
 
+/// For events of some milliseconds that leave nothing in flight at a sample, and after a few of which what is bounded has
+/// reached its bound.
+pub const AT_REST: Quick = Quick {
+    events: 480,
+    samples: 49,
+    warmup_events: 96,
+    settle_ms: 0,
+    seconds_max: 8,
+};
+
+/// For events that bind sockets and open connections. Settled: past the few seconds in which a closed connection drains.
+pub const FEW: Quick = Quick {
+    events: 480,
+    samples: 49,
+    warmup_events: 160,
+    settle_ms: 10_000,
+    seconds_max: 12,
+};
+
 /// A scenario under way.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 

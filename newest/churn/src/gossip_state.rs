@@ -1,6 +1,6 @@
-//! The state machine of this line's gossip, and what is known to be wrong with it.
+//! In what the state machine of this line's gossip differs from the other's, and what is known to be wrong with it.
 
-use iroh_gossip::proto::{Config, InEvent, OutEvent, PeerData, State};
+use iroh_gossip::proto::{InEvent, OutEvent, State};
 use p2panda_core::Hash;
 use rand_of_gossip::SeedableRng;
 use rand_of_gossip::rngs::StdRng;
@@ -8,18 +8,9 @@ use tokio::time::Instant;
 
 pub type GossipState = State<u64, StdRng>;
 
-/// Peer 0, whose topics keep so little that a short run fills them, where that can be set.
-pub fn new() -> GossipState {
-    let rng = StdRng::seed_from_u64(0);
-    let state = State::new(0, PeerData::default(), Config::default(), rng);
-    #[cfg(feature = "fork")]
-    let state = {
-        let mut limits = iroh_gossip::GossipLimits::default();
-        limits.payload_bytes_per_topic = 128 * 1024;
-        limits.message_ids_per_topic = 256;
-        state.with_limits(limits)
-    };
-    state
+/// What it draws from, the same in each run.
+pub fn rng() -> StdRng {
+    StdRng::seed_from_u64(0)
 }
 
 pub fn handle(

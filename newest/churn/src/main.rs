@@ -8,12 +8,12 @@
 #[path = "../../../crates/churn/src/cli.rs"]
 mod cli;
 mod clock;
-#[path = "../../../crates/churn/src/first_packets.rs"]
-mod first_packets;
 mod gossip;
 mod gossip_state;
 #[path = "../../../crates/churn/src/lone_gossip.rs"]
 mod lone_gossip;
+#[path = "../../../crates/churn/src/loopback.rs"]
+mod loopback;
 mod member;
 mod network;
 mod node;

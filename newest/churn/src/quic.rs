@@ -1,7 +1,5 @@
 //! QUIC without a node around it: pairs of endpoints of noq on loopback, and what any two need to know each other.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -12,6 +10,8 @@ use noq::{
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
+
+use crate::loopback::socket;
 
 /// A server, and a client that trusts it.
 pub struct Pair {
@@ -91,13 +91,4 @@ pub fn configs(transport: TransportConfig) -> Result<(ClientConfig, ServerConfig
     let mut server = ServerConfig::with_single_cert(vec![cert.der().clone()], key)?;
     server.transport_config(transport);
     Ok((client, server))
-}
-
-/// A socket on loopback, on a port that the system picks.
-///
-/// # Errors
-///
-/// When there is no port left.
-pub fn socket() -> io::Result<UdpSocket> {
-    UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
 }

@@ -1,14 +1,13 @@
 //! A server that does not accept for a long while, though strangers knock all the time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use iroh_quinn::TokioRuntime;
-use tokio::time::sleep;
 
 use super::{Quick, Scenario};
-use crate::quic::{self, iroh_quinn::Pair};
+use crate::loopback::keep_knocking;
+use crate::quic::iroh_quinn::Pair;
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -30,14 +29,7 @@ pub const SCENARIO: Scenario = Scenario {
 
 async fn accept_nobody(run: &mut Run) -> Result<()> {
     let pair = Pair::new(Arc::new(TokioRuntime))?;
-    let stranger = quic::socket()?;
-    stranger.connect(pair.server.local_addr()?)?;
-    while let Some(event) = run.next().await? {
-        for packet in quic::first_packets(event) {
-            stranger.send(&packet)?;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
+    keep_knocking(run, pair.server.local_addr()?).await?;
     pair.connect().await?;
     Ok(())
 }

@@ -41,17 +41,7 @@ mod topic_rejoin;
 mod unanswered_dials;
 mod weak_handles;
 
-pub use crate::scenario::{Quick, Scenario};
-
-/// For events of some milliseconds that leave nothing in flight at a sample, and after a few of which what is bounded has
-/// reached its bound.
-const AT_REST: Quick = Quick {
-    events: 480,
-    samples: 49,
-    warmup_events: 96,
-    settle_ms: 0,
-    seconds_max: 8,
-};
+pub use crate::scenario::{AT_REST, FEW, Quick, Scenario};
 
 /// Every scenario there is. To add one: a module with a `SCENARIO`, and a line.
 pub const SCENARIOS: &[Scenario] = &[

@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant, sleep};
 use tokio_util::bytes::BytesMut;
 
 use super::driver_lost::Abortable;
-use super::{AT_REST, Quick, Scenario};
+use super::{AT_REST, FEW, Quick, Scenario};
 use crate::owed::outlives;
 use crate::owed::serves;
 use crate::quic::iroh_quinn::Pair;
@@ -88,15 +88,6 @@ pub const CLOSED_QUEUE: Scenario = Scenario {
     quick: FEW,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(close_with_queue(run)),
-};
-
-/// How often sockets are bound. Settled: past the few seconds in which a closed connection drains.
-const FEW: Quick = Quick {
-    events: 480,
-    samples: 49,
-    warmup_events: 160,
-    settle_ms: 10_000,
-    seconds_max: 12,
 };
 
 /// Past the few seconds in which a closed connection drains.

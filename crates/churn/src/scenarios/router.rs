@@ -8,7 +8,7 @@ use iroh::endpoint::Connection;
 use iroh::protocol::{ProtocolHandler, Router};
 use tokio::time::timeout;
 
-use super::{Quick, Scenario};
+use super::{FEW, Scenario};
 use crate::node;
 use crate::owed::{PATIENCE, serves};
 use crate::run::Run;
@@ -22,14 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
         "rtt-actor-streams",
         "weak-handle-pins-connection",
     ],
-    // Settled: past the few seconds in which a closed connection drains.
-    quick: Quick {
-        events: 480,
-        samples: 49,
-        warmup_events: 160,
-        settle_ms: 10_000,
-        seconds_max: 12,
-    },
+    quick: FEW,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(have_handlers_panic(run)),
 };

@@ -2,15 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use noq::TokioRuntime;
 use noq_proto::{DatagramEvent, Endpoint, FourTuple, TransportConfig};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{AT_REST, Quick, Scenario};
-use crate::first_packets::first_packets;
+use crate::loopback::{first_packets, keep_knocking};
 use crate::owed::serves;
 use crate::quic::{self, Pair};
 use crate::run::{Dead, Run};
@@ -69,13 +68,6 @@ async fn drop_each(run: &mut Run) -> Result<()> {
 
 async fn accept_nobody(run: &mut Run) -> Result<()> {
     let pair = Pair::new(Arc::new(TokioRuntime))?;
-    let stranger = quic::socket()?;
-    stranger.connect(pair.server.local_addr()?)?;
-    while let Some(event) = run.next().await? {
-        for packet in first_packets(event) {
-            stranger.send(&packet)?;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
+    keep_knocking(run, pair.server.local_addr()?).await?;
     serves(async { pair.connect().await.map(drop) }).await
 }

@@ -2,7 +2,6 @@
 //! their own.
 
 use std::ops::Range;
-use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,7 +10,8 @@ use rand::{Rng, SeedableRng};
 
 use super::{Quick, Scenario};
 use crate::network::Network;
-use crate::run::{Dead, Run};
+use crate::owed::outlives;
+use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "lossy-paths",
@@ -41,8 +41,7 @@ const BETWEEN: Duration = Duration::from_millis(300);
 async fn roam(run: &mut Run) -> Result<()> {
     let mut network = lossy(StdRng::from_seed(run.random()))?;
     while run.next().await?.is_some() {
-        panic::catch_unwind(AssertUnwindSafe(|| change(&mut network)))
-            .map_err(|_| Dead("a panic ended the driver of a connection".into()))?;
+        outlives(|| change(&mut network))?;
         if network.has_lost_its_connection {
             network = lossy(StdRng::from_rng(&mut network.rng)?)?;
         }

@@ -8,7 +8,7 @@ use iroh::endpoint::Connection;
 use iroh::protocol::{AcceptError, ProtocolHandler, Router};
 use tokio::time::timeout;
 
-use super::{Quick, Scenario};
+use super::{FEW, Scenario};
 use crate::node;
 use crate::owed::{PATIENCE, serves};
 use crate::run::Run;
@@ -20,13 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     defects: &["router-panics-101"],
     // Settled: past the few seconds in which a closed connection drains, but not the minute after which iroh forgets who was
     // there: what its maps drop goes many at a time.
-    quick: Quick {
-        events: 480,
-        samples: 49,
-        warmup_events: 160,
-        settle_ms: 10_000,
-        seconds_max: 12,
-    },
+    quick: FEW,
     // An endpoint remembers the tokens that peers come back with, up to 20 MiB of them.
     budget_bytes_per_event: 128.0,
     run: |run| Box::pin(have_handlers_panic(run)),

@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use noq::TokioRuntime;
 
 use super::{FEW, Scenario};
+use crate::loopback::socket;
 use crate::owed::serves;
-use crate::quic::{self, Pair};
+use crate::quic::Pair;
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -23,7 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
 async fn rebind(run: &mut Run) -> Result<()> {
     let pair = Pair::new(Arc::new(TokioRuntime))?;
     while run.next().await?.is_some() {
-        pair.server.rebind(quic::socket()?)?;
+        pair.server.rebind(socket()?)?;
         let connecting = pair.knock()?;
         serves(async {
             let incoming = pair.server.accept().await;
