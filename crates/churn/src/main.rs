@@ -5,6 +5,7 @@
 //! is a module and a row of the table in [`scenarios`].
 #![forbid(unsafe_code)]
 
+mod asked;
 mod cli;
 mod gossip;
 mod gossip_state;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use anyhow::{Context, Result};
-use iroh::{Endpoint, RelayMode, SecretKey};
+use iroh::{Endpoint, RelayMode, SecretKey, endpoint};
 use p2panda_core::PrivateKey;
 use p2panda_net::{FromNetwork, Network, NetworkBuilder, NodeAddress, ToNetwork, TopicId};
 use p2panda_sync::TopicQuery;
@@ -85,13 +85,16 @@ pub async fn figures(_: &Watched) -> Result<Option<serde_json::Value>> {
 ///
 /// When it cannot be bound.
 pub async fn endpoint(key: &PrivateKey) -> Result<Endpoint> {
+    builder(key).bind().await
+}
+
+/// The same before it is bound.
+pub fn builder(key: &PrivateKey) -> endpoint::Builder {
     Endpoint::builder()
         .secret_key(SecretKey::from_bytes(key.as_bytes()))
         .relay_mode(RelayMode::Disabled)
         .bind_addr_v4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
         .bind_addr_v6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0))
-        .bind()
-        .await
 }
 
 /// Peers in a book that is small enough to be full within a short run.

@@ -43,6 +43,8 @@ pub fn outlives<T>(deed: impl FnOnce() -> T) -> Result<T> {
     panic::catch_unwind(AssertUnwindSafe(deed)).map_err(|panic| {
         let message = panic.downcast_ref::<&str>().copied();
         let message = message.or_else(|| panic.downcast_ref().map(String::as_str));
+        // What an error was caused by, and where, stands in lines of their own.
+        let message = message.and_then(|message| message.lines().next());
         Dead(format!("panicked: {}", message.unwrap_or("for no reason"))).into()
     })
 }

@@ -61,7 +61,7 @@ async fn learn(run: &mut Run) -> Result<()> {
 }
 
 /// A peer at a loopback address of its own: the first 16 million are all different.
-fn unmet_peer(key: PrivateKey, number: u64) -> NodeAddress {
+pub(super) fn unmet_peer(key: PrivateKey, number: u64) -> NodeAddress {
     let [.., high, middle, low] = number.to_be_bytes();
     NodeAddress {
         public_key: key.public_key(),

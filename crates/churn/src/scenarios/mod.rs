@@ -7,6 +7,7 @@ mod careless_callers;
 mod dead_peers;
 mod deaf_neighbour;
 mod driver_lost;
+mod ended_runtime;
 pub mod forged_announcements;
 mod forged_gossip;
 mod gossip_locks;
@@ -21,12 +22,16 @@ mod known_peers;
 mod large_messages;
 mod lonely_bootstrap;
 mod many_addresses;
+mod many_candidates;
+mod many_logs;
+mod no_descriptors;
 mod peer_churn;
 mod quic_churn;
 mod quic_endpoints;
 mod resync_connections;
 mod router;
 mod shared_operations;
+mod short_retention;
 mod silent_connections;
 mod store_growth;
 mod store_limits;
@@ -40,6 +45,7 @@ mod topic_churn;
 mod topic_rejoin;
 mod unanswered_dials;
 mod weak_handles;
+mod woken_node;
 
 pub use crate::scenario::{AT_REST, FEW, Quick, Scenario};
 
@@ -114,5 +120,11 @@ pub const SCENARIOS: &[Scenario] = &[
     forged_gossip::INTRODUCED_PEERS,
     forged_gossip::HASTY_REJOIN,
     many_addresses::SCENARIO,
+    many_candidates::SCENARIO,
+    many_logs::SCENARIO,
+    no_descriptors::SCENARIO,
+    short_retention::SCENARIO,
+    ended_runtime::SCENARIO,
+    woken_node::SCENARIO,
     unanswered_dials::SCENARIO,
 ];

@@ -1,7 +1,7 @@
 //! Logs are written to a memory store and pruned again, tip and all, as an application does with what it is done with.
 
 use anyhow::Result;
-use p2panda_core::{Body, Header, PublicKey};
+use p2panda_core::{Body, Hash, Header, PublicKey};
 use p2panda_store::{LogStore, MemoryStore, OperationStore};
 
 use super::{Quick, Scenario};
@@ -45,14 +45,14 @@ async fn prune(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Inserts an operation without a signature, as the store does not look at it.
+/// Inserts an operation without a signature, as the store does not look at it, and says what it is called.
 pub(super) async fn insert(
     store: &mut MemoryStore<u64>,
     author: PublicKey,
     log_id: u64,
     seq_num: u64,
     body: &[u8],
-) -> Result<()> {
+) -> Result<Hash> {
     let body = Body::new(body);
     let header = Header {
         public_key: author,
@@ -61,14 +61,9 @@ pub(super) async fn insert(
         seq_num,
         ..Header::default()
     };
+    let hash = header.hash();
     store
-        .insert_operation(
-            header.hash(),
-            &header,
-            Some(&body),
-            &header.to_bytes(),
-            &log_id,
-        )
+        .insert_operation(hash, &header, Some(&body), &header.to_bytes(), &log_id)
         .await?;
-    Ok(())
+    Ok(hash)
 }
