@@ -2,9 +2,12 @@
 //!
 //! A row is `| `slug` | what happens | state |`. The state begins with `open`, or with `fixed` and names, in backticks,
 //! the changes (`<crate>-<version>/<slug>`) and the tests that show it; or, where a package of ours mends it from outside,
-//! that package's test (`crates/<package>/tests/<file>.rs::<function>`).
+//! that package's test (`crates/<package>/tests/<file>.rs::<function>`). Behind the word `scenario` or `scenarios` stand those that
+//! show it.
 
 use std::fs;
+
+use regex::Regex;
 
 use crate::error::IoContext;
 use crate::project::Project;
@@ -20,6 +23,8 @@ pub struct Defect {
     /// Counted from 1, for messages.
     pub line: usize,
     pub state: State,
+    /// The scenarios that the state says show it.
+    pub scenarios: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub fn read(project: &Project) -> Result<Vec<Defect>> {
 }
 
 fn parse(text: &str) -> Result<Vec<Defect>, String> {
+    let shown_by = Regex::new(r"\bscenarios? ((?:`[a-z0-9-]+`(?:, | and )?)+)")
+        .expect("a pattern that stands in this file");
     let mut defects: Vec<Defect> = Vec::new();
     let mut heading = "";
     for (at, row) in text.lines().enumerate() {
@@ -61,13 +68,7 @@ fn parse(text: &str) -> Result<Vec<Defect>, String> {
         let state = if cell.starts_with("open") {
             State::Open
         } else if cell.starts_with("fixed") {
-            State::Fixed(
-                cell.split('`')
-                    .skip(1)
-                    .step_by(2)
-                    .map(str::to_owned)
-                    .collect(),
-            )
+            State::Fixed(quoted(cell).collect())
         } else {
             return Err(format!(
                 "line {line}: the state of {slug} begins with {cell:.20?}; expected `open` or `fixed`"
@@ -76,15 +77,23 @@ fn parse(text: &str) -> Result<Vec<Defect>, String> {
         if defects.iter().any(|defect| defect.slug == slug) {
             return Err(format!("line {line}: {slug} has a row already"));
         }
+        let shown_by = shown_by.captures(cell);
+        let scenarios = shown_by.iter().flat_map(|list| quoted(&list[1]));
         defects.push(Defect {
             slug,
             heading: heading.to_owned(),
             what,
             line,
             state,
+            scenarios: scenarios.collect(),
         });
     }
     Ok(defects)
+}
+
+/// What stands in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -105,6 +114,21 @@ mod tests {
             defects[1].state,
             State::Fixed(vec!["n-1.0.0/d".into(), "t.rs::e".into()])
         );
+        assert!(defects[1].scenarios.is_empty());
+    }
+
+    #[test]
+    fn the_scenarios_of_a_row_are_those_behind_the_word() {
+        let scenarios = |state: &str| {
+            let defects = parse(&format!("| `a` | x | fixed by `n-1.0.0/a`; {state} |\n"));
+            defects.unwrap().remove(0).scenarios
+        };
+        assert_eq!(scenarios("shown by `t.rs::e`; scenario `one`"), ["one"]);
+        assert_eq!(
+            scenarios("scenarios `one`, `two` and `three`; see `four`"),
+            ["one", "two", "three"]
+        );
+        assert!(scenarios("no scenario: the build alone, `cargo check`").is_empty());
     }
 
     #[test]

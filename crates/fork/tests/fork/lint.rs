@@ -13,7 +13,9 @@ fn clean() -> Fixture {
     fixture.write(&fixture.of(SLUG, "change.toml"), &facts);
     defects(
         &fixture,
-        &format!("fixed by `{TOY}/{SLUG}`, shown by `tests/bounded.rs::a_book_stays_bounded`"),
+        &format!(
+            "fixed by `{TOY}/{SLUG}`, shown by `tests/bounded.rs::a_book_stays_bounded`; scenario `books`"
+        ),
     );
     fixture
 }
@@ -110,7 +112,9 @@ fn facts_that_are_empty_or_contradict_are_found() {
         };
         defects(
             &fixture,
-            &format!("fixed by `{TOY}/{SLUG}`, `tests/bounded.rs::a_book_stays_bounded`, `{test}`"),
+            &format!(
+                "fixed by `{TOY}/{SLUG}`, `tests/bounded.rs::a_book_stays_bounded`, `{test}`; scenario `books`"
+            ),
         );
         finds(&fixture, what);
     }
@@ -174,6 +178,24 @@ fn defects_are_checked_from_the_changes_and_from_the_table() {
 }
 
 #[test]
+fn a_defect_that_a_test_shows_has_a_scenario_as_well() {
+    let fixture = clean();
+    let shown = format!("fixed by `{TOY}/{SLUG}`, `tests/bounded.rs::a_book_stays_bounded`");
+    defects(&fixture, &shown);
+    finds(
+        &fixture,
+        "docs/DEFECTS.md:3: book-grows is fixed, and no scenario shows it; name one as \"scenario `NAME`\"",
+    );
+    let path = fixture.of(SLUG, "change.toml");
+    let facts = fixture.read(&path);
+    let tests = facts.lines().find(|line| line.starts_with("tests = "));
+    let exempt = facts.replace(tests.unwrap(), "exempt = \"it adds API alone\"");
+    fixture.write(&path, &exempt);
+    let done = fixture.fork(&["lint", "--quick"]);
+    assert_eq!(done.code, 0, "{done:?}");
+}
+
+#[test]
 fn what_a_package_of_ours_mends_needs_no_change_but_a_test_that_is_there() {
     let fixture = Fixture::new();
     let test = "crates/keeper/tests/bounded.rs";
@@ -202,8 +224,9 @@ fn the_row_of_a_private_change_names_the_bound_and_not_the_attack() {
     let facts = format!("disclosure = \"private\"\ndefects = [\"book-grows\"]\n{FACTS}");
     fixture.write(&fixture.of("book-is-bounded", "change.toml"), &facts);
     let row = |what: &str| {
-        let by =
-            format!("fixed by `{TOY}/book-is-bounded`, `tests/bounded.rs::a_book_stays_bounded`");
+        let by = format!(
+            "fixed by `{TOY}/book-is-bounded`, `tests/bounded.rs::a_book_stays_bounded`; scenario `books`"
+        );
         fixture.write(
             "docs/DEFECTS.md",
             &format!("| `book-grows` | {what} | {by} |\n"),

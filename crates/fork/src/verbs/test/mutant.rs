@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::before::Without;
 use super::run::{self, Outcome, Suite};
@@ -376,11 +376,17 @@ fn lay_workload(line: &Line, dir: &Path) -> Result<()> {
     let from = line.workload_dir();
     let manifest = from.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).on("cannot read", &manifest)?;
-    let there = format!("path = \"{}/src/", from.display());
     let to = dir.join(line.workload());
     fs::create_dir_all(&to).on("cannot make", &to)?;
     let to = to.join("Cargo.toml");
-    fs::write(&to, text.replace("path = \"src/", &there)).on("cannot write", &to)
+    fs::write(&to, reaching(&text, &from)).on("cannot write", &to)
+}
+
+/// A manifest whose paths lead where they do in the folder `from`, wherever it stands.
+fn reaching(manifest: &str, from: &Path) -> String {
+    let relative = Regex::new(r#"path = "([^/"][^"]*)""#).expect("a pattern that stands here");
+    let absolute = |found: &Captures| format!("path = {:?}", from.join(&found[1]));
+    relative.replace_all(manifest, absolute).into_owned()
 }
 
 /// Where a compiler says that something does not compile, by file and line.
@@ -408,6 +414,16 @@ fn errors(text: &str) -> Vec<(String, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_paths_of_a_manifest_lead_to_the_same_from_elsewhere() {
+        let manifest =
+            "path = \"src/main.rs\"\nrt = { path = \"../rt\", optional = true }\npath = \"/a/b\"\n";
+        assert_eq!(
+            reaching(manifest, Path::new("/w/churn")),
+            "path = \"/w/churn/src/main.rs\"\nrt = { path = \"/w/churn/../rt\", optional = true }\npath = \"/a/b\"\n"
+        );
+    }
 
     #[test]
     fn what_does_not_compile_is_read_and_warnings_are_not() {
