@@ -177,6 +177,25 @@ impl Link {
         })
     }
 
+    /// Waits until a node connects and asks to be a neighbour, and asks it as well.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint has stopped, or who connects says nothing.
+    pub async fn accept(endpoint: &Endpoint, topic: TopicId) -> Result<Self> {
+        let incoming = endpoint.accept().await;
+        let connection = incoming.context("the endpoint has stopped")?.await?;
+        let node = connection.remote_node_id()?;
+        let (mut send, recv) = connection.accept_bi().await?;
+        let join = join(endpoint.node_id(), node, topic)?;
+        write_message(&mut send, &mut BytesMut::new(), &join, FRAME_BYTES).await?;
+        Ok(Self {
+            connection,
+            _send: send,
+            recv,
+        })
+    }
+
     /// Has the node write no more, and holds the connection.
     ///
     /// # Errors

@@ -101,6 +101,30 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_that_the_page_of_defects_names_is_about_that_defect() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/DEFECTS.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let about = |slug: &str| {
+            let about = SCENARIOS.iter().filter(|one| one.defects.contains(&slug));
+            about.map(|one| one.name).collect::<Vec<_>>()
+        };
+        let slugs: BTreeSet<_> = SCENARIOS.iter().flat_map(|one| one.defects).collect();
+        for slug in slugs {
+            let row = page
+                .lines()
+                .find(|row| row.starts_with(&format!("| `{slug}` |")));
+            let row = row.unwrap_or_else(|| panic!("{slug} has no row"));
+            let (_, named) = row
+                .rsplit_once("; scenario")
+                .unwrap_or_else(|| panic!("the row of {slug} names no scenario"));
+            let quoted = named.split('`').skip(1).step_by(2);
+            for named in quoted.filter(|text| is_slug(text)) {
+                assert!(about(slug).contains(&named), "{slug}: {named}");
+            }
+        }
+    }
+
+    #[test]
     fn quick_runs_leave_half_of_at_least_forty_samples_after_the_warm_up() {
         for Scenario { name, quick, .. } in SCENARIOS {
             assert!(quick.samples >= 40, "{name}");

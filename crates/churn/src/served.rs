@@ -98,6 +98,11 @@ impl Served {
         self.here.hear(words).await
     }
 
+    /// Whether anything has come to the node since it listened last.
+    pub fn has_heard(&mut self) -> bool {
+        self.here.ignore() > 0
+    }
+
     /// Shuts both down.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub struct Hub {
     /// To be read, or emptied: the untouched node stops over one that nobody reads (slow-subscriber-stalls-node), as it
     /// panics over a session for a topic to which nobody subscribed (unknown-topic-panics).
     pub subscription: Subscription,
-    topic: Topic,
+    pub topic: Topic,
 }
 
 impl Hub {
@@ -81,8 +81,17 @@ impl Hub {
 ///
 /// When the node cannot be reached, or ends the session early.
 pub async fn sync(from: &Endpoint, to: &NodeAddr, topic: Topic, key: &PrivateKey) -> Result<()> {
+    sync_log(from, to, topic, one_log(key).await?).await
+}
+
+/// The same with a log of the caller's.
+///
+/// # Errors
+///
+/// When the node cannot be reached, or ends the session early.
+pub async fn sync_log(from: &Endpoint, to: &NodeAddr, topic: Topic, log: OneLog) -> Result<()> {
     let connection = from.connect(to.clone(), ALPN).await?;
-    let session = initiate(&connection, topic, one_log(key).await?).await;
+    let session = initiate(&connection, topic, log).await;
     connection.close(0_u32.into(), b"");
     session
 }

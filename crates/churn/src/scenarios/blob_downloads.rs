@@ -102,21 +102,21 @@ async fn hand_out(run: &mut Run) -> Result<()> {
 }
 
 /// A node with blobs.
-struct Party {
-    node: Node,
-    blobs: Blobs<Topic, MemoryStore>,
+pub(super) struct Party {
+    pub node: Node,
+    pub blobs: Blobs<Topic, MemoryStore>,
     store: MemoryStore,
 }
 
 impl Party {
-    async fn start(builder: NetworkBuilder<Topic>) -> Result<Self> {
+    pub async fn start(builder: NetworkBuilder<Topic>) -> Result<Self> {
         let store = MemoryStore::new();
         let (node, blobs) =
             Blobs::from_builder(node::with_small_book(builder), store.clone()).await?;
         Ok(Self { node, blobs, store })
     }
 
-    async fn import(&self, bytes: Vec<u8>) -> Result<Hash> {
+    pub async fn import(&self, bytes: Vec<u8>) -> Result<Hash> {
         let data = stream::iter([Ok(bytes.into())]);
         let mut import = pin!(self.blobs.import_blob_from_stream(data).await);
         match import.next().await {
@@ -142,7 +142,7 @@ impl Party {
     }
 
     /// Removes all that the store knows of a blob, as far as it can be removed.
-    async fn forget(&self, hash: Hash) -> Result<()> {
+    pub async fn forget(&self, hash: Hash) -> Result<()> {
         #[cfg(feature = "fork")]
         self.blobs.release(hash).await?;
         let hash = iroh_blobs::Hash::from_bytes(*hash.as_bytes());

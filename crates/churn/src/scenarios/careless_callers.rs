@@ -8,12 +8,15 @@ use std::time::Duration;
 use anyhow::Result;
 use iroh::endpoint::Connecting;
 use p2panda_net::ProtocolHandler;
+use tokio::time::timeout;
 
 use super::{Quick, Scenario};
-use crate::node;
+use crate::log::Log;
+use crate::node::{self, Topic};
 use crate::owed::serves;
 use crate::run::Run;
 use crate::served::Served;
+use crate::session;
 
 pub const DROPPED_EVENTS: Scenario = Scenario {
     name: "dropped-events",
@@ -52,6 +55,22 @@ pub const UNREAD_SUBSCRIPTION: Scenario = Scenario {
     run: |run| Box::pin(leave_unread(run)),
 };
 
+pub const UNREAD_SYNC: Scenario = Scenario {
+    name: "unread-sync",
+    about: "An application leaves a subscription unread whose topic a stranger syncs again and again, and talks with an \
+            honest peer on another",
+    event: "session begun and given up, and an honest peer heard",
+    defects: &["slow-subscriber-stalls-node"],
+    // Warm: the subscription's channel and the permits of its topic are taken, 128 messages each.
+    quick: Quick {
+        events: 640,
+        warmup_events: 320,
+        ..FEW
+    },
+    budget_bytes_per_event: 128.0,
+    run: |run| Box::pin(leave_sync_unread(run)),
+};
+
 pub const MANY_SUBSCRIPTIONS: Scenario = Scenario {
     name: "many-subscriptions",
     about: "An application makes 80 subscriptions to one topic and drops them after 5 s, and an honest peer talks",
@@ -60,6 +79,16 @@ pub const MANY_SUBSCRIPTIONS: Scenario = Scenario {
     quick: FEW,
     budget_bytes_per_event: 512.0,
     run: |run| Box::pin(subscribe_often(run)),
+};
+
+pub const MANY_TOPICS: Scenario = Scenario {
+    name: "many-topics",
+    about: "Two applications have 80 topics each that the other has not, subscribe to one more, talk there, and leave it",
+    event: "further topic joined by both, a message heard each way, and both gone",
+    defects: &["announcements-mute-gossip"],
+    quick: FEW,
+    budget_bytes_per_event: 512.0,
+    run: |run| Box::pin(have_many_topics(run)),
 };
 
 pub const SECOND_SUBSCRIPTION: Scenario = Scenario {
@@ -142,6 +171,26 @@ async fn leave_unread(run: &mut Run) -> Result<()> {
     served.end().await
 }
 
+async fn leave_sync_unread(run: &mut Run) -> Result<()> {
+    let key = run.key();
+    let sync = session::of_one_log(&key).await?;
+    let node = node::loopback(key).sync(sync);
+    let mut served = Served::start_as(run, node).await?;
+    let topic = Topic(run.random());
+    let _unread = node::subscribe(&served.node, topic).await?;
+    let mut log = Log::new(run.key());
+    log.append(&run.random::<1024>()).await?;
+    let stranger = node::endpoint(&run.key()).await?;
+    while run.next().await?.is_some() {
+        // Once nobody takes what it brings, it ends no more.
+        let session = session::sync_log(&stranger, &served.address, topic, log.protocol());
+        let _ = timeout(MEANWHILE, session).await;
+        served.talk::<32>(run).await?;
+    }
+    stranger.close().await;
+    served.end().await
+}
+
 async fn subscribe_often(run: &mut Run) -> Result<()> {
     let mut served = Served::start(run).await?;
     while run.next().await?.is_some() {
@@ -152,6 +201,30 @@ async fn subscribe_often(run: &mut Run) -> Result<()> {
         tokio::time::sleep(MEANWHILE).await;
         drop(subscriptions);
         served.talk::<32>(run).await?;
+    }
+    served.end().await
+}
+
+async fn have_many_topics(run: &mut Run) -> Result<()> {
+    let served = Served::start(run).await?;
+    let further = Topic(run.random());
+    let mut others = Vec::new();
+    while run.next().await?.is_some() {
+        while others.len() < 2 * SUBSCRIPTIONS {
+            for node in [&served.node, &served.peer] {
+                others.push(node::subscribe(node, Topic(run.random())).await?);
+            }
+        }
+        let said = run.random::<32>();
+        serves(async {
+            let (mut here, mut there) = node::join(&served.node, &served.peer, further).await?;
+            there.say(&said).await?;
+            here.hear(&said).await?;
+            here.say(&said.map(|byte| !byte)).await?;
+            there.hear(&said.map(|byte| !byte)).await
+        })
+        .await?;
+        tokio::time::sleep(MEANWHILE).await;
     }
     served.end().await
 }

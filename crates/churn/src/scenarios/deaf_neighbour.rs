@@ -1,21 +1,23 @@
-//! A neighbour that reads no more, and holds its connection.
+//! A neighbour that reads no more, holds its connection, and is there again when it is asked.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use iroh_gossip::net::GOSSIP_ALPN;
 use iroh_gossip::proto::TopicId;
 use tokio::time::timeout;
 
 use super::{Quick, Scenario};
 use crate::gossip::{Gossiper, Link};
 use crate::node;
-use crate::owed::serves;
+use crate::owed::{owed, serves};
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
     name: "deaf-neighbour",
-    about: "A neighbour stops the stream on which a node gossips to it, and is disconnected as the node goes on speaking",
-    event: "neighbour connected, stopped its stream, and was disconnected",
+    about: "A neighbour stops the stream on which a node gossips to it; it is disconnected as the node goes on speaking, \
+            and dialled again",
+    event: "neighbour stopped its stream, was disconnected, and dialled again",
     defects: &[
         "dead-send-half-never-heals",
         "message-ids-never-expire",
@@ -41,8 +43,10 @@ async fn stop_listening(run: &mut Run) -> Result<()> {
     let mut here = hub.subscribe(topic, vec![])?;
     let address = hub.address().await?;
     let neighbour = node::endpoint(&run.key()).await?;
+    neighbour.set_alpns(vec![GOSSIP_ALPN.to_vec()])?;
+    hub.meet(neighbour.node_addr().await?)?;
+    let mut link = Link::open(&neighbour, address, topic).await?;
     while run.next().await?.is_some() {
-        let mut link = Link::open(&neighbour, address.clone(), topic).await?;
         link.stop_listening()?;
         serves(async {
             while timeout(Duration::from_secs(1), link.closed())
@@ -53,6 +57,11 @@ async fn stop_listening(run: &mut Run) -> Result<()> {
             }
             here.lost(neighbour.node_id()).await
         })
+        .await?;
+        link = owed(
+            "the neighbour's being asked again",
+            Link::accept(&neighbour, topic),
+        )
         .await?;
     }
     neighbour.close().await;

@@ -3,7 +3,9 @@
 mod announcements;
 mod blob_downloads;
 pub mod canary;
+mod careless_blobs;
 mod careless_callers;
+mod crossing_bursts;
 mod dead_peers;
 mod deaf_neighbour;
 mod driver_lost;
@@ -25,6 +27,7 @@ mod many_addresses;
 mod many_candidates;
 mod many_logs;
 mod no_descriptors;
+mod own_frames;
 mod peer_churn;
 mod quic_churn;
 mod quic_endpoints;
@@ -71,6 +74,8 @@ pub const SCENARIOS: &[Scenario] = &[
     store_growth::SCENARIO,
     store_limits::SCENARIO,
     blob_downloads::SCENARIO,
+    careless_blobs::UNREAD_IMPORTS,
+    careless_blobs::EXPORTED_BLOBS,
     dead_peers::SCENARIO,
     superseded_links::SCENARIO,
     topic_rejoin::SCENARIO,
@@ -81,10 +86,13 @@ pub const SCENARIOS: &[Scenario] = &[
     careless_callers::DROPPED_RECEIVER,
     careless_callers::UNREAD_SUBSCRIPTION,
     careless_callers::MANY_SUBSCRIPTIONS,
+    careless_callers::UNREAD_SYNC,
+    careless_callers::MANY_TOPICS,
     hostile_peers::UNKNOWN_TOPIC,
     hostile_peers::PANICKING_HANDLER,
     hostile_peers::SHORT_FRAME,
     hostile_peers::OWN_ID,
+    own_frames::SCENARIO,
     hostile_peers::SILENT_NEIGHBOUR,
     hostile_frames::MALFORMED_PARAMETERS,
     hostile_frames::RETIRED_IDS,
@@ -110,6 +118,8 @@ pub const SCENARIOS: &[Scenario] = &[
     sync_sessions::OTHER_SESSION_FAILS,
     sync_sessions::REPEATED_HAVE,
     sync_sessions::ENDLESS_SESSION,
+    sync_sessions::UNFINISHED_SESSIONS,
+    crossing_bursts::SCENARIO,
     forged_gossip::INVENTED_MESSAGES,
     forged_gossip::PAYLOAD_FLOOD,
     forged_gossip::LATE_FRAMES,

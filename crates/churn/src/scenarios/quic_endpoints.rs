@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use iroh_quinn::TokioRuntime;
 use iroh_quinn_proto as proto;
 use rustls::RootCertStore;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout};
 use tokio_util::bytes::BytesMut;
 
 use super::driver_lost::Abortable;
@@ -82,13 +82,16 @@ pub const LOST_ENDPOINT: Scenario = Scenario {
 
 pub const CLOSED_QUEUE: Scenario = Scenario {
     name: "closed-queue",
-    about: "A server of iroh-quinn closes while a client waits to be accepted, and the client is told",
+    about: "A server of iroh-quinn closes while a client waits to be accepted; it offers the client no more, and tells it at once",
     event: "server closed, and its client told",
     defects: &["close-keeps-the-queue"],
     quick: FEW,
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(close_with_queue(run)),
 };
+
+/// Well before an attempt that nobody answers is forgotten, after 30 s: then a client that asks again is refused by itself.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Past the few seconds in which a closed connection drains.
 const DRAINED: Duration = Duration::from_secs(10);
@@ -181,7 +184,11 @@ async fn close_with_queue(run: &mut Run) -> Result<()> {
         sleep(Duration::from_millis(10)).await;
         pair.server.close(0_u32.into(), b"");
         serves(async {
-            connecting.await.err().context("it was accepted")?;
+            let offered = pair.server.accept().await;
+            ensure!(offered.is_none(), "the closed server offers its client yet");
+            let told = timeout(AT_ONCE, connecting).await;
+            let told = told.context("the client of a closed server waits")?;
+            told.err().context("it was accepted")?;
             Ok(())
         })
         .await?;

@@ -1,14 +1,15 @@
 //! Sync sessions that wait, end late or say too much: do others go on, does gossip arrive, and how much is held back for them?
 
 use std::future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use async_trait::async_trait;
 use futures_util::{AsyncRead, AsyncWrite, AsyncWriteExt, Sink};
 use iroh::endpoint::{Connection, RecvStream, SendStream};
+use iroh::{Endpoint, NodeAddr};
+use p2panda_core::PrivateKey;
 use p2panda_net::{FromNetwork, NetworkBuilder, SyncConfiguration};
 use p2panda_sync::{FromSync, SyncError, SyncProtocol};
 use tokio::time::sleep;
@@ -16,9 +17,9 @@ use tokio::time::sleep;
 use super::{Quick, Scenario};
 use crate::node::{self, Key, Subscription, Topic};
 use crate::owed::serves;
-use crate::run::Run;
+use crate::run::{Dead, Run};
 use crate::served::Served;
-use crate::session::{self, Said};
+use crate::session::{self, Hub, Said};
 
 pub const WAITING_SESSIONS: Scenario = Scenario {
     name: "waiting-sessions",
@@ -33,7 +34,7 @@ pub const WAITING_SESSIONS: Scenario = Scenario {
 pub const OTHER_SESSION_FAILS: Scenario = Scenario {
     name: "other-session-fails",
     about: "While a sync session with a peer runs, a node dials that peer in vain; what the peer gossips \
-            meanwhile is heard after it",
+            meanwhile is heard after it, and not before",
     event: "session held for 2 s, and a message heard",
     defects: &[
         "mispaired-unlock",
@@ -62,12 +63,31 @@ pub const REPEATED_HAVE: Scenario = Scenario {
 
 pub const ENDLESS_SESSION: Scenario = Scenario {
     name: "endless-session",
-    about: "A peer begins a sync session and never ends it, and gossips 1 KiB a second meanwhile",
+    about: "A peer begins a sync session, says a byte now and then that ends nothing, and gossips 1 KiB a second meanwhile",
     event: "1 KiB gossiped",
     defects: &["gossip-buffer-unbounded", "message-ids-never-expire"],
     quick: EVERY_SECOND,
     budget_bytes_per_event: 512.0,
     run: |run| Box::pin(never_end(run)),
+};
+
+pub const UNFINISHED_SESSIONS: Scenario = Scenario {
+    name: "unfinished-sessions",
+    about: "A peer begins sync session after sync session with a node and ends none, and at the end another one syncs",
+    event: "session begun",
+    defects: &[
+        "accepts-without-limit",
+        "rtt-actor-streams",
+        "weak-handle-pins-connection",
+    ],
+    // Settled: past the few seconds in which a closed connection drains.
+    quick: Quick {
+        events: 480,
+        settle_ms: 10_000,
+        ..EVERY_SECOND
+    },
+    budget_bytes_per_event: 64.0,
+    run: |run| Box::pin(end_none(run)),
 };
 
 /// An event takes a second or more, so that nothing is waited for at a sample. Warm: past the 90 s for which gossip knows a
@@ -82,6 +102,12 @@ const EVERY_SECOND: Quick = Quick {
 
 /// How long an event lasts that would be over sooner.
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Logs in what is said a byte at a time: more of it than a run has time for.
+const LONG: usize = 64;
+
+/// How often a byte of that is said: within the two minutes after which a connection counts as silent.
+const NOW_AND_THEN: Duration = Duration::from_secs(20);
 
 /// Time for both to find that they share a topic, and to begin a session.
 const MEET: Duration = Duration::from_secs(20);
@@ -130,9 +156,14 @@ async fn fail_beside_a_session(run: &mut Run) -> Result<()> {
     while run.next().await?.is_some() {
         let said = run.random::<32>();
         let have = Said::Have(served.topic, Vec::new());
-        let session = Held::begin(&served, &have).await?;
+        let session = Held::begin(served.peer.endpoint(), &served.address, &have).await?;
         serves(served.peer_says(&said)).await?;
         sleep(2 * SECOND).await;
+        if served.has_heard() {
+            bail!(Dead(
+                "what is held back for a session comes before its end".into()
+            ));
+        }
         session.end().await?;
         serves(served.hears(&said)).await?;
     }
@@ -174,6 +205,30 @@ async fn never_end(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
+async fn end_none(run: &mut Run) -> Result<()> {
+    let mut hub = Hub::start(run).await?;
+    let (greedy, honest) = (run.key(), run.key());
+    let greedy = node::endpoint(&greedy).await?;
+    let have = Said::Have(hub.topic, Vec::new());
+    let mut held = Vec::new();
+    while let Some(event) = run.next().await? {
+        // Both ends are in this process: what the node closes goes here, too.
+        held.retain(Held::is_open);
+        let session = Held::begin(&greedy, &hub.address, &have).await;
+        match session {
+            Ok(session) => held.push(session),
+            // Of the sessions that it is refused, it learns so.
+            Err(_) if !held.is_empty() => {}
+            Err(error) => return Err(error.context(format!("session {event}"))),
+        }
+        hub.subscription.ignore();
+    }
+    let visitor = node::endpoint(&honest).await?;
+    serves(hub.sync(&visitor, &honest)).await?;
+    // No shutdown: the untouched node would wait for the sessions.
+    Ok(())
+}
+
 /// Waits until the log of the other has come.
 async fn synced(subscription: &mut Subscription) -> Result<()> {
     while !matches!(subscription.next().await?, FromNetwork::SyncMessage { .. }) {}
@@ -196,9 +251,8 @@ struct Held {
 
 impl Held {
     /// Says what the peer has, and waits until the node answers.
-    async fn begin(served: &Served, have: &Said) -> Result<Self> {
-        let from = served.peer.endpoint();
-        let connection = from.connect(served.address.clone(), session::ALPN).await?;
+    async fn begin(from: &Endpoint, to: &NodeAddr, have: &Said) -> Result<Self> {
+        let connection = from.connect(to.clone(), session::ALPN).await?;
         let (mut send, mut receive) = connection.open_bi().await?;
         send.write_all(&have.to_bytes()?).await?;
         receive.read_exact(&mut [0]).await?;
@@ -207,6 +261,10 @@ impl Held {
             send,
             receive,
         })
+    }
+
+    fn is_open(&self) -> bool {
+        self.connection.close_reason().is_none()
     }
 
     /// Ends it as log sync does.
@@ -251,7 +309,15 @@ impl<'a> SyncProtocol<'a, Topic> for Sly {
                 write(&mut send, &have).await?;
                 write(&mut send, &Said::Done).await
             }
-            Self::NeverEnds => future::pending().await,
+            Self::NeverEnds => {
+                let nobody = PrivateKey::from_bytes(&[7; 32]).public_key();
+                let long = Said::Have(topic, vec![(nobody, Vec::new()); LONG]);
+                for byte in encode(&long)? {
+                    send.write_all(&[byte]).await?;
+                    sleep(NOW_AND_THEN).await;
+                }
+                future::pending().await
+            }
         }
     }
 
@@ -267,8 +333,10 @@ impl<'a> SyncProtocol<'a, Topic> for Sly {
 }
 
 async fn write(send: &mut Writer<'_>, said: &Said) -> Result<(), SyncError> {
-    let said = said
-        .to_bytes()
-        .map_err(|error| SyncError::Critical(error.to_string()))?;
-    Ok(Pin::new(&mut **send).write_all(&said).await?)
+    Ok(send.write_all(&encode(said)?).await?)
+}
+
+fn encode(said: &Said) -> Result<Vec<u8>, SyncError> {
+    let said = said.to_bytes();
+    said.map_err(|error| SyncError::Critical(error.to_string()))
 }
