@@ -20,6 +20,16 @@ pub struct Claim {
     pub seen_failing: usize,
 }
 
+impl Claim {
+    /// Whether a package of ours mends it from outside, and no change of a crate.
+    pub fn is_by_a_package(&self) -> bool {
+        !self.tests.is_empty() && self.tests.iter().all(|test| test.starts_with(PACKAGES))
+    }
+}
+
+/// What the paths of our packages begin with, and those of changed crates' tests do not.
+const PACKAGES: &str = "crates/";
+
 /// Those of the lines that are meant, in the order of docs/DEFECTS.md: what their changes claim. What no change of any line
 /// claims, since a package of ours mends it from outside, counts to the first line.
 ///
@@ -62,7 +72,7 @@ pub fn read(project: &Project) -> Result<Vec<Claim>> {
         tests.extend(
             named
                 .into_iter()
-                .filter(|name| name.starts_with("crates/") && name.contains("::")),
+                .filter(|name| name.starts_with(PACKAGES) && name.contains("::")),
         );
         Claim {
             defect,
@@ -95,6 +105,13 @@ mod tests {
                 .map(|one| defects.contains(one))
         };
         assert_eq!(are(&seed), [true, false, true]);
+        let by_packages: Vec<_> = read(&here.clone().meant(Some("seed"), None).unwrap())
+            .unwrap()
+            .into_iter()
+            .filter(Claim::is_by_a_package)
+            .map(|claim| claim.defect)
+            .collect();
+        assert_eq!(by_packages, ["tasks-detached"]);
         assert_eq!(are(&newest), [false, true, false]);
     }
 }

@@ -497,8 +497,19 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         Kind::Measured
     };
     let (workloads, interrupt) = prepare(&args.upstream, &args.patched, &project, kind)?;
+    let claims = match &project {
+        Ok(project) => claim::read(project)?,
+        Err(_) => Vec::new(),
+    };
     let claimed: BTreeSet<_> = match (&project, args.claims.as_slice()) {
-        (Ok(project), []) => claimed_defects(project)?,
+        (Ok(project), []) => {
+            let outside = claims.iter().filter(|claim| claim.is_by_a_package());
+            let outside = outside.map(|claim| claim.defect.clone());
+            claimed_defects(project)?
+                .into_iter()
+                .chain(outside)
+                .collect()
+        }
         (_, claims) => claims.iter().cloned().collect(),
     };
     let digests = host::digests(&workloads.upstream.program, &workloads.patched.program)?;
@@ -507,10 +518,6 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
     let jobs = plan::plan(&listed, &wish)?;
     let controls = plan::controls(&listed, &jobs, &wish)?;
     let jobs = if args.controls { Vec::new() } else { jobs };
-    let claims = match &project {
-        Ok(project) => claim::read(project)?,
-        Err(_) => Vec::new(),
-    };
 
     let root = project.as_ref().map_or(&*here, Project::root);
     let out = args.out.clone().unwrap_or_else(|| root.join("target/soak"));
