@@ -46,12 +46,17 @@ pub struct Network {
     addresses_had: u32,
     /// From which all of them are seen.
     port: u16,
+    /// Whether somebody copies what the client sends, and sends each packet on from another port, where nobody answers, before
+    /// the client's own is there.
+    pub is_copied: bool,
+    port_of_copy: u16,
     pub has_lost_its_connection: bool,
 }
 
 struct End {
     endpoint: Endpoint,
     connection: Option<(ConnectionHandle, Connection)>,
+    bytes_read: usize,
 }
 
 struct Packet {
@@ -67,13 +72,28 @@ impl Network {
     /// # Errors
     ///
     /// When they do not connect.
-    pub fn connected(mut rng: StdRng) -> Result<Self> {
-        const LONG_ENOUGH: Duration = Duration::from_secs(3);
+    pub fn connected(rng: StdRng) -> Result<Self> {
         let mut transport = TransportConfig::default();
         transport
-            .max_concurrent_multipath_paths(8)
             .default_path_max_idle_timeout(Some(Duration::from_secs(15)))
             .default_path_keep_alive_interval(Some(Duration::from_secs(5)));
+        Self::connected_by(rng, transport)
+    }
+
+    /// The same, but that an end may be idle for as long as it likes, and keeps nothing alive.
+    ///
+    /// # Errors
+    ///
+    /// When they do not connect.
+    pub fn connected_in_silence(rng: StdRng) -> Result<Self> {
+        let mut transport = TransportConfig::default();
+        transport.max_idle_timeout(None);
+        Self::connected_by(rng, transport)
+    }
+
+    fn connected_by(mut rng: StdRng, mut transport: TransportConfig) -> Result<Self> {
+        const LONG_ENOUGH: Duration = Duration::from_secs(3);
+        transport.max_concurrent_multipath_paths(8);
         let (client, server) = quic::configs(transport)?;
         let mut end = |server| {
             let mut config = EndpointConfig::default();
@@ -81,6 +101,7 @@ impl Network {
             End {
                 endpoint: Endpoint::new(Arc::new(config), server, true),
                 connection: None,
+                bytes_read: 0,
             }
         };
         let mut network = Self {
@@ -93,6 +114,8 @@ impl Network {
             addresses: VecDeque::from([(address(0), PathId::ZERO)]),
             addresses_had: 1,
             port: FIRST_PORT,
+            is_copied: false,
+            port_of_copy: 0,
             has_lost_its_connection: false,
         };
         let end = &mut network.ends[CLIENT];
@@ -113,6 +136,16 @@ impl Network {
         for end in &mut self.ends {
             end.write();
         }
+    }
+
+    /// Has the server write something.
+    pub fn tell_the_client(&mut self) {
+        self.ends[SERVER].write();
+    }
+
+    /// How often the client has read what an end writes at a time.
+    pub fn heard_by_the_client(&self) -> usize {
+        self.ends[CLIENT].bytes_read / WRITTEN
     }
 
     /// Gives the client another port, as a NAT does that has forgotten it.
@@ -190,7 +223,7 @@ impl Network {
             _ => transmit.destination,
         };
         let path = match from {
-            CLIENT => FourTuple::new(client, Some(SERVER_ADDR.ip())),
+            CLIENT => FourTuple::new(self.seen_from(client), Some(SERVER_ADDR.ip())),
             _ => FourTuple::new(SERVER_ADDR, Some(client.ip())),
         };
         let mut addresses = self.addresses.iter().map(|(address, _)| *address);
@@ -210,6 +243,15 @@ impl Network {
                 .insert((self.now + latency, self.sent), packet);
             self.sent += 1;
         }
+    }
+
+    /// Where the server sees what the client sends from there.
+    fn seen_from(&mut self, client: SocketAddr) -> SocketAddr {
+        if !self.is_copied {
+            return client;
+        }
+        self.port_of_copy = self.port_of_copy % (FIRST_PORT - 1) + 1;
+        SocketAddr::new(client.ip(), self.port_of_copy)
     }
 }
 
@@ -260,10 +302,12 @@ impl End {
                 Event::ConnectionLost { .. } => return true,
                 Event::Stream(StreamEvent::Opened { dir }) => {
                     while let Some(id) = connection.streams().accept(dir) {
-                        read(connection, id);
+                        self.bytes_read += read(connection, id);
                     }
                 }
-                Event::Stream(StreamEvent::Readable { id }) => read(connection, id),
+                Event::Stream(StreamEvent::Readable { id }) => {
+                    self.bytes_read += read(connection, id);
+                }
                 _ => {}
             }
         }
@@ -271,7 +315,7 @@ impl End {
     }
 }
 
-/// The first of the client's.
+/// The first of the client's. Below are those of copies.
 const FIRST_PORT: u16 = 1024;
 
 /// One of the client's, from 0.
@@ -280,10 +324,15 @@ fn address(number: u32) -> IpAddr {
     IpAddr::from(Ipv4Addr::from_bits(FIRST + number))
 }
 
-fn read(connection: &mut Connection, id: StreamId) {
+/// Reads what there is; how many bytes.
+fn read(connection: &mut Connection, id: StreamId) -> usize {
     let mut stream = connection.recv_stream(id);
+    let mut bytes = 0;
     if let Ok(mut chunks) = stream.read(true) {
-        while let Ok(Some(_)) = chunks.next(usize::MAX) {}
+        while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
+            bytes += chunk.bytes.len();
+        }
         let _ = chunks.finalize();
     }
+    bytes
 }

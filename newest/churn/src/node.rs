@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::StreamExt;
 use iroh::address_lookup::memory::MemoryLookup;
-use iroh::endpoint::{PortmapperConfig, presets};
+use iroh::endpoint::{PortmapperConfig, QuicTransportConfig, presets};
 use iroh::protocol::Router;
 use iroh::{Endpoint, EndpointAddr, EndpointId, RelayMode, SecretKey};
 use iroh_gossip::ALPN;
@@ -91,12 +91,26 @@ pub async fn figures(swarm: &Watched) -> Result<Option<Value>> {
 ///
 /// When it cannot be bound.
 pub async fn endpoint(key: Key, addresses: MemoryLookup) -> Result<Endpoint> {
+    endpoint_with(key, addresses, QuicTransportConfig::default()).await
+}
+
+/// The same, with these settings for its connections.
+///
+/// # Errors
+///
+/// When it cannot be bound.
+pub async fn endpoint_with(
+    key: Key,
+    addresses: MemoryLookup,
+    transport: QuicTransportConfig,
+) -> Result<Endpoint> {
     let builder = Endpoint::builder(presets::Minimal)
         .secret_key(key)
         .relay_mode(RelayMode::Disabled)
         .address_lookup(addresses)
         .portmapper_config(PortmapperConfig::Disabled)
         .max_tls_tickets(TICKETS)
+        .transport_config(transport)
         .clear_ip_transports()
         .bind_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     Ok(builder.bind().await?)

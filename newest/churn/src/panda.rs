@@ -4,14 +4,28 @@
 //! goes by it as well, from [`by_the_systems_clock`] on: where ours jumped ahead, theirs would not follow.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use iroh::EndpointAddr;
 use p2panda_core::{SigningKey, Topic};
 use p2panda_net::addrs::NodeInfo;
+use p2panda_net::gossip::GossipConfig;
+#[cfg(feature = "fork")]
+use p2panda_net::iroh_endpoint::AcceptLimits;
 use p2panda_net::iroh_endpoint::IrohConfig;
 use p2panda_net::{AddressBook, Endpoint, Gossip, LogSync, NodeId};
 use p2panda_store::{SqliteStore, SqliteStoreBuilder};
+use tokio::time::timeout;
+
+use crate::owed;
+
+/// What a node's sync goes by among its protocols.
+pub const SYNC_PROTOCOL: &[u8] = b"p2panda/log_sync/v1";
+
+/// How long somebody waits here for what they are owed, where no scenario says otherwise. That is by the system's clock, by which
+/// a run has no minute for it.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a node says to the others about itself: nothing but its address, as none of them has an operation.
 pub type Sync = LogSync<SqliteStore, u64, ()>;
@@ -23,9 +37,37 @@ pub struct Panda {
     pub endpoint: Endpoint,
 }
 
+/// What a node is told as it starts, besides its key.
+#[derive(Default)]
+pub struct Settings {
+    pub gossip: GossipConfig,
+    #[cfg(feature = "fork")]
+    pub accepts: AcceptLimits,
+}
+
 /// From here on time passes, and a rest before a sample takes as long as it says.
 pub fn by_the_systems_clock() {
     tokio::time::resume();
+}
+
+/// Waits for what an honest peer, or the application, is owed, for so long by the system's clock.
+///
+/// # Errors
+///
+/// As [`owed::owed`].
+pub async fn owed_within<T>(
+    patience: Duration,
+    what: &str,
+    comes: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    owed::owed(what, async {
+        let comes = timeout(patience, comes).await;
+        let Ok(comes) = comes else {
+            bail!("not within {} s", patience.as_secs());
+        };
+        comes
+    })
+    .await
 }
 
 impl Panda {
@@ -35,6 +77,15 @@ impl Panda {
     ///
     /// When a part of it does not start.
     pub async fn spawn(key: [u8; 32]) -> Result<Self> {
+        Self::spawn_with(key, Settings::default()).await
+    }
+
+    /// Starts one with these settings.
+    ///
+    /// # Errors
+    ///
+    /// When a part of it does not start.
+    pub async fn spawn_with(key: [u8; 32], settings: Settings) -> Result<Self> {
         let loopback = IrohConfig {
             bind_ip_v4: Ipv4Addr::LOCALHOST,
             bind_ip_v6: Ipv6Addr::LOCALHOST,
@@ -46,10 +97,12 @@ impl Panda {
         let book = AddressBook::builder().store(store).spawn().await?;
         let endpoint = Endpoint::builder(book.clone())
             .signing_key(SigningKey::from_bytes(&key))
-            .config(loopback)
-            .spawn()
-            .await?;
+            .config(loopback);
+        #[cfg(feature = "fork")]
+        let endpoint = endpoint.accept_limits(settings.accepts);
+        let endpoint = endpoint.spawn().await?;
         let gossip = Gossip::builder(book.clone(), endpoint.clone())
+            .config(settings.gossip)
             .spawn()
             .await?;
         Ok(Self {
@@ -91,7 +144,11 @@ impl Panda {
     }
 
     /// What it is there for now.
-    async fn topics(&self) -> Result<Vec<Topic>> {
+    ///
+    /// # Errors
+    ///
+    /// When it has stopped.
+    pub async fn topics(&self) -> Result<Vec<Topic>> {
         let mut topics = self.book.watch_node_topics(self.id(), false).await?;
         let now = topics.recv().await.context("no word of its own topics")?;
         Ok(now.value.into_iter().collect())
