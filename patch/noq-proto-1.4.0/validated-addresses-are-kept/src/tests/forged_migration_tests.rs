@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::util::{BasicRouting, ConnPair, subscribe};
 use crate::connection::timer::{PathTimer, Timer};
-use crate::{Duration, MtuDiscoveryConfig, PathId, Side::*};
+use crate::{Dir, Duration, MtuDiscoveryConfig, PathId, Side::*};
 
 const SMALL_MTU: usize = 1300;
 const LARGE_MTU: u16 = 1452;
@@ -32,6 +32,37 @@ fn mtu_discovery_goes_on_at_the_address_that_was_validated() {
     assert_eq!(pair.conn(Server).path_mtu(PathId::ZERO), LARGE_MTU);
 }
 
+#[test]
+fn what_is_acknowledged_meanwhile_is_in_flight_no_more_at_the_address_that_was_validated() {
+    let _guard = subscribe();
+    let mut pair = connected();
+    let validated = client_addr(&pair);
+    let stream = pair.streams(Server).open(Dir::Uni).unwrap();
+    let begun = pair.time;
+    for sent_after in [Duration::ZERO, LATENCY / 2] {
+        pair.time = begun + sent_after;
+        pair.send_stream(Server, stream)
+            .write(&[0; 3 * SMALL_MTU])
+            .unwrap();
+        pair.drive_server();
+    }
+    // With the first acknowledgement the server goes over to where it comes from, and there hears the second
+    let client = &mut pair.routes.as_basic_mut().client_addr;
+    client.set_port(validated.port() + 1);
+    for acknowledged_after in [LATENCY, LATENCY * 3 / 2] {
+        pair.time = begun + acknowledged_after;
+        pair.drive_client();
+    }
+    pair.routes.as_basic_mut().client_addr = validated;
+    pair.time = begun + 3 * LATENCY;
+    pair.drive_server();
+    assert_ne!(client_addr(&pair), validated);
+    give_up_the_new_address(&mut pair);
+    pair.drive();
+    assert_eq!(client_addr(&pair), validated);
+    assert_eq!(pair.conn(Server).bytes_in_flight(), 0);
+}
+
 /// Packets of the client come from two other addresses; after that nothing arrives until the server has given the latter up
 fn forge_migrations(pair: &mut ConnPair) {
     let validated = client_addr(pair);
@@ -45,6 +76,11 @@ fn forge_migrations(pair: &mut ConnPair) {
     pair.time += LATENCY;
     pair.drive_server();
     assert_ne!(client_addr(pair), validated);
+    give_up_the_new_address(pair);
+}
+
+/// Nothing arrives until the server has given it up
+fn give_up_the_new_address(pair: &mut ConnPair) {
     let validation = Timer::PerPath(PathId::ZERO, PathTimer::PathValidationFailed);
     while pair.conn(Server).timer_pending(validation).is_some() {
         pair.blackhole_step(true, true);
