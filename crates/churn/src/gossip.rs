@@ -165,16 +165,9 @@ impl Link {
     ///
     /// When it cannot be reached.
     pub async fn open(endpoint: &Endpoint, to: NodeAddr, topic: TopicId) -> Result<Self> {
-        let node = to.node_id;
         let connection = endpoint.connect(to, GOSSIP_ALPN).await?;
-        let (mut send, recv) = connection.open_bi().await?;
-        let join = join(endpoint.node_id(), node, topic)?;
-        write_message(&mut send, &mut BytesMut::new(), &join, FRAME_BYTES).await?;
-        Ok(Self {
-            connection,
-            _send: send,
-            recv,
-        })
+        let streams = connection.open_bi().await?;
+        Self::join(endpoint.node_id(), connection, streams, topic).await
     }
 
     /// Waits until a node connects and asks to be a neighbour, and asks it as well.
@@ -185,9 +178,17 @@ impl Link {
     pub async fn accept(endpoint: &Endpoint, topic: TopicId) -> Result<Self> {
         let incoming = endpoint.accept().await;
         let connection = incoming.context("the endpoint has stopped")?.await?;
-        let node = connection.remote_node_id()?;
-        let (mut send, recv) = connection.accept_bi().await?;
-        let join = join(endpoint.node_id(), node, topic)?;
+        let streams = connection.accept_bi().await?;
+        Self::join(endpoint.node_id(), connection, streams, topic).await
+    }
+
+    async fn join(
+        from: NodeId,
+        connection: Connection,
+        (mut send, recv): (SendStream, RecvStream),
+        topic: TopicId,
+    ) -> Result<Self> {
+        let join = join(from, connection.remote_node_id()?, topic)?;
         write_message(&mut send, &mut BytesMut::new(), &join, FRAME_BYTES).await?;
         Ok(Self {
             connection,

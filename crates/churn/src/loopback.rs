@@ -4,8 +4,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use anyhow::Result;
-use tokio::time::sleep;
+use anyhow::{Context, Result, ensure};
+use tokio::time::{sleep, timeout};
 
 use crate::run::Run;
 
@@ -32,6 +32,26 @@ pub async fn keep_knocking(run: &mut Run, server: SocketAddr) -> Result<()> {
         }
         sleep(Duration::from_millis(10)).await;
     }
+    Ok(())
+}
+
+/// Well before an attempt that nobody answers is forgotten, after 30 s: then a client that asks again is refused by itself.
+pub const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// Waits for what a client is owed whose server closed before it was accepted: it is offered no more, and told at once.
+///
+/// # Errors
+///
+/// With what was to be, where it is not so.
+pub async fn is_refused<I, C, E>(
+    offered: impl Future<Output = Option<I>>,
+    connecting: impl Future<Output = Result<C, E>>,
+) -> Result<()> {
+    let offered = offered.await;
+    ensure!(offered.is_none(), "the closed server offers its client yet");
+    let told = timeout(AT_ONCE, connecting).await;
+    let told = told.context("the client of a closed server waits")?;
+    told.err().context("it was accepted")?;
     Ok(())
 }
 

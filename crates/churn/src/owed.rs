@@ -18,10 +18,23 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// [`Dead`], with what it was, where it does not come.
 pub async fn owed<T>(what: &str, comes: impl Future<Output = Result<T>>) -> Result<T> {
-    match timeout(PATIENCE, comes).await {
+    owed_within(PATIENCE, what, comes).await
+}
+
+/// The same, for so long by the runtime's clock.
+///
+/// # Errors
+///
+/// [`Dead`] where it does not come.
+pub async fn owed_within<T>(
+    patience: Duration,
+    what: &str,
+    comes: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match timeout(patience, comes).await {
         Ok(Ok(it)) => Ok(it),
         Ok(Err(error)) => bail!(Dead(format!("{what}: {error:#}"))),
-        Err(_) => bail!(Dead(format!("{what}: not within {} s", PATIENCE.as_secs()))),
+        Err(_) => bail!(Dead(format!("{what}: not within {} s", patience.as_secs()))),
     }
 }
 

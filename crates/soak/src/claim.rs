@@ -22,9 +22,20 @@ pub struct Claim {
 
 impl Claim {
     /// Whether a package of ours mends it from outside, and no change of a crate.
-    pub fn is_by_a_package(&self) -> bool {
+    fn is_by_a_package(&self) -> bool {
         !self.tests.is_empty() && self.tests.iter().all(|test| test.starts_with(PACKAGES))
     }
+}
+
+/// The defects that count as fixed: those that the changes claim, and those that a package of ours mends from outside.
+///
+/// # Errors
+/// [`Error::Fork`](crate::Error::Fork) where a change cannot be read.
+pub fn fixed(project: &Project, claims: &[Claim]) -> Result<BTreeSet<String>> {
+    let mut fixed = change::claimed_defects(project)?;
+    let outside = claims.iter().filter(|claim| claim.is_by_a_package());
+    fixed.extend(outside.map(|claim| claim.defect.clone()));
+    Ok(fixed)
 }
 
 /// What the paths of our packages begin with, and those of changed crates' tests do not.

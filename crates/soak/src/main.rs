@@ -12,7 +12,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand, ValueEnum};
-use fork::change::claimed_defects;
 use fork::project::{Project, split_name};
 use fork::verbs::assemble;
 use soak::attach::{Attach, Hourly};
@@ -502,14 +501,7 @@ fn soak(args: &Args) -> anyhow::Result<u8> {
         Err(_) => Vec::new(),
     };
     let claimed: BTreeSet<_> = match (&project, args.claims.as_slice()) {
-        (Ok(project), []) => {
-            let outside = claims.iter().filter(|claim| claim.is_by_a_package());
-            let outside = outside.map(|claim| claim.defect.clone());
-            claimed_defects(project)?
-                .into_iter()
-                .chain(outside)
-                .collect()
-        }
+        (Ok(project), []) => claim::fixed(project, &claims)?,
         (_, claims) => claims.iter().cloned().collect(),
     };
     let digests = host::digests(&workloads.upstream.program, &workloads.patched.program)?;

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::gossip::Overlay;
+use crate::owed::owed;
 use crate::run::Run;
 
 /// Peers that [`Gossiper::seek_nobodies`] looks for: as many as the fork remembers of those that a node has no connection with.
@@ -288,6 +289,28 @@ impl Gossiper {
     /// When it has stopped.
     pub async fn subscribe(&self, topic: TopicId, by: &[&Gossiper]) -> Result<Overlay> {
         Ok(self.enter(topic, by).await?.into())
+    }
+
+    /// Subscribes, has another node subscribe by this one, and waits until each is the other's neighbour: `what`, in a word.
+    /// Gives what this one hears, and what the other does.
+    ///
+    /// # Errors
+    ///
+    /// When one of them has stopped; [`Dead`](crate::run::Dead) where they do not become neighbours.
+    pub async fn joined_by(
+        &self,
+        other: &Gossiper,
+        topic: TopicId,
+        what: &str,
+    ) -> Result<(Overlay, Overlay)> {
+        let mut here = self.subscribe(topic, &[]).await?;
+        let mut there = other.subscribe(topic, &[self]).await?;
+        owed(what, async {
+            there.gained(self.id()).await?;
+            here.gained(other.id()).await
+        })
+        .await?;
+        Ok((here, there))
     }
 
     async fn enter(&self, topic: TopicId, by: &[&Gossiper]) -> Result<GossipTopic> {

@@ -6,7 +6,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use iroh::EndpointAddr;
 use p2panda_core::{SigningKey, Topic};
 use p2panda_net::addrs::NodeInfo;
@@ -16,9 +16,6 @@ use p2panda_net::iroh_endpoint::AcceptLimits;
 use p2panda_net::iroh_endpoint::IrohConfig;
 use p2panda_net::{AddressBook, Endpoint, Gossip, LogSync, NodeId};
 use p2panda_store::{SqliteStore, SqliteStoreBuilder};
-use tokio::time::timeout;
-
-use crate::owed;
 
 /// What a node's sync goes by among its protocols.
 pub const SYNC_PROTOCOL: &[u8] = b"p2panda/log_sync/v1";
@@ -50,24 +47,14 @@ pub fn by_the_systems_clock() {
     tokio::time::resume();
 }
 
-/// Waits for what an honest peer, or the application, is owed, for so long by the system's clock.
+/// Tells two nodes where the other is, and what it is there for.
 ///
 /// # Errors
 ///
-/// As [`owed::owed`].
-pub async fn owed_within<T>(
-    patience: Duration,
-    what: &str,
-    comes: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    owed::owed(what, async {
-        let comes = timeout(patience, comes).await;
-        let Ok(comes) = comes else {
-            bail!("not within {} s", patience.as_secs());
-        };
-        comes
-    })
-    .await
+/// As [`Panda::meet`].
+pub async fn introduce(one: &Panda, other: &Panda) -> Result<()> {
+    one.meet(other).await?;
+    other.meet(one).await
 }
 
 impl Panda {

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use iroh_quinn::TokioRuntime;
 use iroh_quinn_proto as proto;
 use rustls::RootCertStore;
-use tokio::time::{Duration, Instant, sleep, timeout};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_util::bytes::BytesMut;
 
 use super::driver_lost::Abortable;
 use super::{AT_REST, FEW, Quick, Scenario};
-use crate::owed::outlives;
-use crate::owed::serves;
+use crate::loopback::is_refused;
+use crate::owed::{outlives, serves};
 use crate::quic::iroh_quinn::Pair;
 use crate::quic::{self, PEER, knock, offer};
 use crate::run::Run;
@@ -89,9 +89,6 @@ pub const CLOSED_QUEUE: Scenario = Scenario {
     budget_bytes_per_event: 64.0,
     run: |run| Box::pin(close_with_queue(run)),
 };
-
-/// Well before an attempt that nobody answers is forgotten, after 30 s: then a client that asks again is refused by itself.
-const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Past the few seconds in which a closed connection drains.
 const DRAINED: Duration = Duration::from_secs(10);
@@ -183,15 +180,7 @@ async fn close_with_queue(run: &mut Run) -> Result<()> {
         // Time for its first packet.
         sleep(Duration::from_millis(10)).await;
         pair.server.close(0_u32.into(), b"");
-        serves(async {
-            let offered = pair.server.accept().await;
-            ensure!(offered.is_none(), "the closed server offers its client yet");
-            let told = timeout(AT_ONCE, connecting).await;
-            let told = told.context("the client of a closed server waits")?;
-            told.err().context("it was accepted")?;
-            Ok(())
-        })
-        .await?;
+        serves(is_refused(pair.server.accept(), connecting)).await?;
     }
     Ok(())
 }

@@ -44,13 +44,7 @@ async fn be_deaf(run: &mut Run) -> Result<()> {
     let [node, neighbour] = &swarm.nodes[..] else {
         unreachable!("two keys, two nodes");
     };
-    let mut here = node.subscribe(topic, &[]).await?;
-    let mut there = neighbour.subscribe(topic, &[node]).await?;
-    owed("the first join", async {
-        there.gained(node.id()).await?;
-        here.gained(neighbour.id()).await
-    })
-    .await?;
+    let (mut here, mut there) = node.joined_by(neighbour, topic, "the first join").await?;
     let transport = QuicTransportConfig::builder()
         .stream_receive_window(WINDOW.into())
         .build();

@@ -9,7 +9,8 @@ use p2panda_sync::protocols::TopicLogSyncEvent;
 use tokio::time::sleep;
 
 use super::{Quick, Scenario};
-use crate::panda::{Panda, by_the_systems_clock, owed_within};
+use crate::owed::owed_within;
+use crate::panda::{Panda, by_the_systems_clock, introduce};
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -44,16 +45,14 @@ async fn sync(run: &mut Run) -> Result<()> {
     let _stays_in = staying.stream(topic, true).await?;
     // In the overlay of the topic, but without sync
     let fails = Panda::spawn(run.random()).await?;
-    fails.meet(&stays).await?;
-    stays.meet(&fails).await?;
+    introduce(&fails, &stays).await?;
     let mut overlays = Vec::new();
     for overlay in stays.topics().await? {
         overlays.push(fails.gossip.stream(overlay).await?);
     }
     let comes = Panda::spawn(run.random()).await?;
     let coming = comes.sync().await?;
-    comes.meet(&stays).await?;
-    stays.meet(&comes).await?;
+    introduce(&comes, &stays).await?;
 
     while run.next().await?.is_some() {
         let stream = coming.stream(topic, true).await?;

@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bytes::BytesMut;
 use noq::TokioRuntime;
 use noq_proto::{DatagramEvent, Endpoint, FourTuple, Incoming, TransportConfig};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{AT_REST, FEW, Quick, Scenario};
-use crate::loopback::{first_packets, keep_knocking, socket};
+use crate::loopback::{AT_ONCE, first_packets, is_refused, keep_knocking, socket};
 use crate::owed::serves;
 use crate::quic::{self, Pair};
 use crate::run::{Dead, Run};
@@ -145,15 +145,7 @@ async fn close_with_queue(run: &mut Run) -> Result<()> {
         // Time for its first packet.
         sleep(Duration::from_millis(10)).await;
         pair.server.close(0_u32.into(), b"");
-        serves(async {
-            let offered = pair.server.accept().await;
-            ensure!(offered.is_none(), "the closed server offers its client yet");
-            let told = timeout(AT_ONCE, connecting).await;
-            let told = told.context("the client of a closed server waits")?;
-            told.err().context("it was accepted")?;
-            Ok(())
-        })
-        .await?;
+        serves(is_refused(pair.server.accept(), connecting)).await?;
     }
     Ok(())
 }
@@ -178,9 +170,6 @@ async fn receive_batches(run: &mut Run) -> Result<()> {
     }
     Ok(())
 }
-
-/// Well before an attempt that nobody answers is forgotten, after 30 s: then a client that asks again is refused by itself.
-const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Bytes of an [`early_packet`].
 const TINY: usize = 20;

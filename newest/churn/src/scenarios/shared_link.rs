@@ -33,9 +33,7 @@ async fn share(run: &mut Run) -> Result<()> {
     let [stays, leaves] = &swarm.nodes[..] else {
         unreachable!("two keys, two nodes");
     };
-    let mut there = stays.subscribe(first, &[]).await?;
-    let mut here = leaves.subscribe(first, &[stays]).await?;
-    owed("the first join", here.gained(stays.id())).await?;
+    let (mut there, mut here) = stays.joined_by(leaves, first, "the first join").await?;
     let mut other = stays.subscribe(second, &[]).await?;
 
     while run.next().await?.is_some() {

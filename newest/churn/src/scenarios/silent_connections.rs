@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::{Quick, Scenario};
-use crate::panda::{PATIENCE, Panda, SYNC_PROTOCOL, Settings, by_the_systems_clock, owed_within};
+use crate::owed::owed_within;
+use crate::panda::{PATIENCE, Panda, SYNC_PROTOCOL, Settings, by_the_systems_clock};
 use crate::run::Run;
 
 pub const CONNECTIONS: Scenario = Scenario {

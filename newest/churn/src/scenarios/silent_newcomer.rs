@@ -52,13 +52,7 @@ async fn come(run: &mut Run) -> Result<()> {
     let [node, honest] = &swarm.nodes[..] else {
         unreachable!("two keys, two nodes");
     };
-    let mut here = node.subscribe(topic, &[]).await?;
-    let mut there = honest.subscribe(topic, &[node]).await?;
-    owed("the first join", async {
-        there.gained(node.id()).await?;
-        here.gained(honest.id()).await
-    })
-    .await?;
+    let (mut here, mut there) = node.joined_by(honest, topic, "the first join").await?;
     let first = newcomer(run).await?;
     let second = newcomer(run).await?;
 

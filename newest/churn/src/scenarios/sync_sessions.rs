@@ -9,7 +9,7 @@ use p2panda_sync::protocols::TopicLogSyncEvent;
 use tokio::time::sleep;
 
 use super::{Quick, Scenario};
-use crate::panda::{Panda, by_the_systems_clock};
+use crate::panda::{Panda, by_the_systems_clock, introduce};
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -43,8 +43,7 @@ async fn sync(run: &mut Run) -> Result<()> {
     let _stays_in = staying.stream(topic, true).await?;
     let comes = Panda::spawn(run.random()).await?;
     let coming = comes.sync().await?;
-    comes.meet(&stays).await?;
-    stays.meet(&comes).await?;
+    introduce(&comes, &stays).await?;
 
     while let Some(event) = run.next().await? {
         let stream = coming.stream(topic, true).await?;

@@ -9,7 +9,8 @@ use p2panda_sync::protocols::TopicLogSyncEvent;
 use tokio::time::sleep;
 
 use super::{Quick, Scenario};
-use crate::panda::{PATIENCE, Panda, by_the_systems_clock, owed_within};
+use crate::owed::owed_within;
+use crate::panda::{PATIENCE, Panda, by_the_systems_clock, introduce};
 use crate::run::{Dead, Run};
 
 pub const SCENARIO: Scenario = Scenario {
@@ -45,8 +46,7 @@ async fn sync(run: &mut Run) -> Result<()> {
     let coming = comes.sync().await?;
     let topic = Topic::from(run.random());
     let mut streams = vec![staying.stream(topic, true).await?];
-    comes.meet(&stays).await?;
-    stays.meet(&comes).await?;
+    introduce(&comes, &stays).await?;
     for _ in 1..TOPICS {
         let other = Topic::from(run.random());
         streams.push(staying.stream(other, true).await?);

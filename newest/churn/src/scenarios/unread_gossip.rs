@@ -8,7 +8,8 @@ use p2panda_core::Topic;
 use p2panda_net::gossip::PlumTreeConfig;
 
 use super::{AT_REST, Quick, Scenario};
-use crate::panda::{PATIENCE, Panda, Settings, by_the_systems_clock, owed_within};
+use crate::owed::owed_within;
+use crate::panda::{PATIENCE, Panda, Settings, by_the_systems_clock};
 use crate::run::Run;
 
 pub const SCENARIO: Scenario = Scenario {
@@ -33,7 +34,6 @@ async fn say_to_nobody(run: &mut Run) -> Result<()> {
     by_the_systems_clock();
     let listens = Panda::spawn_with(run.random(), forgetful()).await?;
     let speaks = Panda::spawn_with(run.random(), forgetful()).await?;
-    speaks.meet(&listens).await?;
     let [unread, read] = [(); 2].map(|()| Topic::from(run.random()));
     let _unread = listens.gossip.stream(unread).await?;
     let mut heard = listens.gossip.stream(read).await?.subscribe();

@@ -37,19 +37,15 @@ async fn visit(run: &mut Run) -> Result<()> {
         unreachable!("two keys, two nodes");
     };
     let lasting = TopicId::from_bytes(run.random());
-    let _here = leaves_last.subscribe(lasting, &[]).await?;
-    let mut there = leaves_first.subscribe(lasting, &[leaves_last]).await?;
-    owed("the first join", there.gained(leaves_last.id())).await?;
+    let first = leaves_last.joined_by(leaves_first, lasting, "the first join");
+    let _stay = first.await?;
 
     while run.next().await?.is_some() {
         let visited = TopicId::from_bytes(run.random());
-        let mut there = leaves_first.subscribe(visited, &[]).await?;
-        let mut here = leaves_last.subscribe(visited, &[leaves_first]).await?;
-        owed("a neighbour in one more topic", async {
-            here.gained(leaves_first.id()).await?;
-            there.gained(leaves_last.id()).await
-        })
-        .await?;
+        let one_more = "a neighbour in one more topic";
+        let (mut there, mut here) = leaves_first
+            .joined_by(leaves_last, visited, one_more)
+            .await?;
         let words = run.random::<32>();
         here.say(&words).await?;
         owed("what is said in one more topic", there.hear(&words)).await?;
